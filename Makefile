@@ -1,0 +1,40 @@
+# Amalgam's commands; each one builds .venv first when it is missing. `make help` lists them.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO ?= demo
+ROWS ?= 2000
+
+.PHONY: help demo test test-fast test-all check format clean
+.DEFAULT_GOAL := help
+
+help: ## list the commands
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/.installed: setup.py constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "make: Python 3.11 must be installed; got no $(PYTHON). Set PYTHON=/path/to/python"; exit 78; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.installed ## a retail data set, then fit, train, plan, run and evaluate on it (in ./demo)
+	@DEMO=$(DEMO) ROWS=$(ROWS) PATH="$(CURDIR)/$(BIN):$$PATH" sh pipelines/demo.sh
+
+test: $(VENV)/.installed ## every test but those that need a GPU
+	$(BIN)/python -m pytest -m "not gpu" $(ARGS)
+
+test-fast: $(VENV)/.installed ## the fast tier: no Beam runner, Ray, Java or network
+	$(BIN)/python -m pytest -m "not (gpu or slow or flink or ray or beam)" $(ARGS)
+
+check: $(VENV)/.installed ## lint, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed ## format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## remove what these commands made, except .venv
+	rm -rf $(DEMO) build .mypy_cache .ruff_cache .hypothesis

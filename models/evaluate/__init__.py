@@ -1,0 +1,5 @@
+"""Evaluation: metrics and estimators with their uncertainty."""
+
+from pkgutil import extend_path
+
+__path__ = extend_path(__path__, __name__)

@@ -1,0 +1,1 @@
+"""Composition, configuration and command line: what a user starts."""

@@ -1,0 +1,102 @@
+"""The row ledger: what each unit read, published and quarantined, and whether it all adds up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from models.errors import LedgerUnbalanced
+
+
+@dataclass
+class UnitCounts:
+    """Counts of one unit, or of many added up."""
+
+    rows_read: int = 0
+    rows_published: int = 0
+    quarantined: Counter[str] = field(default_factory=Counter)
+    """Reason code -> rows removed for it (each row once)."""
+    issues: Counter[str] = field(default_factory=Counter)
+    """Issue code (`photo.decode_failed`) -> rows that carry it."""
+    examples: dict[str, str] = field(default_factory=dict)
+    """Issue or reason code -> the first key seen with it."""
+    present: Counter[str] = field(default_factory=Counter)
+    """Modality -> published rows that have it."""
+    absent: Counter[str] = field(default_factory=Counter)
+    """Modality -> published rows whose input value was null."""
+    masked: Counter[str] = field(default_factory=Counter)
+    """Modality -> published rows whose value was there but unusable."""
+    bytes_read: int = 0
+    seconds: Counter[str] = field(default_factory=Counter)  # type: ignore[type-arg]  # float values, added like counts
+    """Stage -> seconds spent in it, added over processes."""
+
+    def add(self, other: UnitCounts) -> None:
+        """Add another unit's counts to these."""
+        self.rows_read += other.rows_read
+        self.rows_published += other.rows_published
+        self.bytes_read += other.bytes_read
+        for name in ("quarantined", "issues", "present", "absent", "masked", "seconds"):
+            getattr(self, name).update(getattr(other, name))
+        for code, key in other.examples.items():
+            self.examples.setdefault(code, key)
+
+    @property
+    def rows_quarantined(self) -> int:
+        """Rows removed, over all reasons."""
+        return sum(self.quarantined.values())
+
+    def check(self, what: str, planned_rows: int) -> None:
+        """Check that rows planned = rows read = rows published + rows quarantined.
+
+        Raises:
+            LedgerUnbalanced: naming `what` and the four numbers.
+        """
+        if not planned_rows == self.rows_read == self.rows_published + self.rows_quarantined:
+            raise LedgerUnbalanced(
+                f"{what}: rows planned must be rows read and rows published + quarantined; got planned {planned_rows}, "
+                f"read {self.rows_read}, published {self.rows_published}, quarantined {self.rows_quarantined}"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able mapping that `from_json` turns back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> UnitCounts:
+        """Counts from what `to_json` gave."""
+        counters = ("quarantined", "issues", "present", "absent", "masked", "seconds")
+        return cls(**{k: Counter(v) if k in counters else v for k, v in value.items()})
+
+
+@dataclass
+class Ledger:
+    """All units of a run: their counts one by one, and their sum."""
+
+    units: dict[str, UnitCounts] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, units: Iterable[tuple[str, UnitCounts]]) -> Ledger:
+        """Ledger from (unit id, counts), in the order of the ids so that examples do not depend on scheduling."""
+        return cls(dict(sorted(units)))
+
+    def total(self) -> UnitCounts:
+        """The sum over all units."""
+        total = UnitCounts()
+        for counts in self.units.values():
+            total.add(counts)
+        return total
+
+    def check(self, planned: dict[str, int]) -> None:
+        """Check every unit and the whole against the planned rows (unit id -> rows).
+
+        Raises:
+            LedgerUnbalanced: a unit is missing, unknown, or does not add up.
+        """
+        if set(planned) != set(self.units):
+            missing, unknown = sorted(set(planned) - set(self.units)), sorted(set(self.units) - set(planned))
+            raise LedgerUnbalanced(f"units done must be the units planned; got missing {missing}, unknown {unknown}")
+        for unit, rows in planned.items():
+            self.units[unit].check(f"unit {unit}", rows)
+        self.total().check("the run", sum(planned.values()))

@@ -1,0 +1,97 @@
+"""What every modality type promises: a Spec, its input columns, and a Cleaner that never raises on data."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from models.arrow import Bool
+from models.schema import ISSUES_TYPE
+from models.spec import Spec
+from models.statistics import FieldStatistics
+
+
+class Cleaned(NamedTuple):
+    """What a cleaner returns, as long as its input."""
+
+    values: pa.Array
+    """Of the modality's cleaned type; null where the input was absent or unusable."""
+    issues: pa.Array
+    """list<string>: codes without the modality's name (`decode_failed`); empty for a good or an absent value."""
+
+
+class Cleaner(Protocol):
+    """Cleans and normalizes values, Arrow to Arrow."""
+
+    def __call__(self, values: pa.Array) -> Cleaned:
+        """As many values as came in; never raises because of data."""
+        ...
+
+
+class ModalitySpec(Spec[Cleaner]):
+    """Describes one modality of a job: its input columns and its cleaning settings (job file key `type`)."""
+
+    default_encoder: ClassVar[str]
+    """The weight-free encoder that is used when the job file names none."""
+    derived: ClassVar[frozenset[str]] = frozenset({"statistics"})
+
+    statistics: dict[str, FieldStatistics] = {}
+    """What `amalgam fit` learned, for every field of `fields()`."""
+
+    @abstractmethod
+    def input_columns(self) -> tuple[str, ...]:
+        """The input columns that this modality is read from."""
+
+    @abstractmethod
+    def check_types(self, schema: pa.Schema) -> list[str]:
+        """One sentence for each input column whose type in `schema` this type cannot read (missing columns too)."""
+
+    @abstractmethod
+    def gather(self, batch: pa.RecordBatch) -> pa.Array:
+        """The batch's values of this modality as one array, null where absent; what the Cleaner takes."""
+
+    @abstractmethod
+    def cleaned_type(self) -> pa.DataType:
+        """Arrow type of the cleaned values (see `models.schema`)."""
+
+    def fields(self) -> Mapping[str, str]:
+        """Statistics to be fitted: field name -> `number` or `category`; empty when none are needed."""
+        return {}
+
+    def observe(self, values: pa.Array) -> Mapping[str, pa.Array]:
+        """Field name -> the values (flattened, nulls dropped) from which that field's statistics are fitted."""
+        return {}
+
+    @abstractmethod
+    def build(self) -> Cleaner:
+        """The cleaner.
+
+        Raises:
+            ConfigError: `statistics` lacks a field of `fields()`.
+        """
+
+
+class IssueLog:
+    """Collects issue codes for the rows of one array."""
+
+    def __init__(self, length: int) -> None:
+        self._codes: dict[str, Bool] = {}
+        self._length = length
+
+    def add(self, code: str, rows: int | Bool) -> None:
+        """Note `code` for one row, or for all rows where a mask is True."""
+        flags = self._codes.setdefault(code, np.zeros(self._length, dtype=np.bool_))
+        flags[rows] = True
+
+    def to_arrow(self) -> pa.Array:
+        """list<string> with each row's codes in alphabetical order."""
+        codes = sorted(self._codes)
+        flags = np.stack([self._codes[c] for c in codes], axis=1) if codes else np.zeros((self._length, 0), np.bool_)
+        offsets = np.concatenate([[0], np.cumsum(flags.sum(axis=1))]).astype(np.int32)
+        which = np.nonzero(flags)[1]
+        values = pa.array(codes, pa.string()).take(pa.array(which, pa.int64()))
+        return pa.ListArray.from_arrays(pa.array(offsets), values).cast(ISSUES_TYPE)

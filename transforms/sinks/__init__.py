@@ -1,0 +1,5 @@
+"""Sinks: where parts go, and how a run is committed."""
+
+from pkgutil import extend_path
+
+__path__ = extend_path(__path__, __name__)

@@ -1,0 +1,1 @@
+"""Workers: the same BatchOp, run in this process or on Ray actors."""
