@@ -51,6 +51,18 @@ def list_parts(array: pa.Array) -> tuple[pa.Array, Int64]:
     return array.values.slice(first, last - first), offsets - first
 
 
+def concat_lists(*columns: pa.Array) -> pa.Array:
+    """Row by row, the lists of several list arrays one behind the other; null lists count as empty."""
+    rows = len(columns[0])
+    parts = [list_parts(c) for c in columns]
+    lengths = np.stack([np.diff(offsets) for _, offsets in parts])  # [columns, n]
+    owner = np.concatenate([np.repeat(np.arange(rows), row) for row in lengths])
+    order = np.argsort(owner, kind="stable")
+    values = pa.concat_arrays([v for v, _ in parts]).take(pa.array(order))
+    offsets = np.concatenate([[0], np.cumsum(lengths.sum(axis=0))]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), values)
+
+
 def scatter(rows: Float32, valid: Bool) -> Float32:
     """`[k, d]` results of the k valid rows, put back to `[n, d]`; the other rows are zero."""
     if valid.all():

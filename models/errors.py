@@ -15,7 +15,7 @@
     │   └── WorkerDied                75  yes: a worker process went away
     ├── PermissionRefused             77  no: access or key refused
     ├── ConfigError                   78  no: bad job file, models, versions or workers
-    └── MemoryExceeded                70  the batch is split and tried again; reaches users only when one row is too large
+    └── MemoryExceeded                70  the batch is split and tried again; reaches users only if one row is too large
 
 Nothing here is raised for bad *values*: those become issue codes (see `models.schema`).
 """

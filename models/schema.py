@@ -2,7 +2,7 @@
 
 A row travels as one line of a `pyarrow.RecordBatch`. Its own columns keep their names; Amalgam adds:
 
-    row                    int64                  the row's number in its input file (inside a run only)
+    __row__                int64                  the row's number in its input file (inside a run only)
     clean_<modality>       the cleaner's type     null where the modality is masked (inside a run only)
     has_<modality>         bool                   the mask
     emb_<modality>         fixed list of float32  inside a run; published as list<float32> (zeros where masked)
@@ -18,7 +18,7 @@ What cleaners hand to encoders, by modality type:
     audio     list<float32>                         mono, at the encoder's rate, |x| <= 1
     tabular   struct<numeric…: float32, categorical…: string>   a null field is an absent value; numeric fields are
                                                     z-scores; a category outside the fitted vocabulary is UNKNOWN
-    series    list<struct<time: float64, value…: float32>>      time in seconds since 1970 (UTC), sorted; values z-scores
+    series    list<struct<time: float64, value…: float32>>      seconds since 1970 (UTC), sorted; values z-scores
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Final
 
 import pyarrow as pa
 
-ROW: Final = "row"
+ROW: Final = "__row__"
 FUSED: Final = "fused"
 ISSUES: Final = "issues"
 EVENT_TIMESTAMP: Final = "event_timestamp"

@@ -33,12 +33,17 @@ FAMILIES: dict[str, str] = {
 class Spec(BaseModel, Generic[T]):
     """A frozen, picklable description of one component; unknown keys are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=False, use_attribute_docstrings=True
+    )
 
     kind: ClassVar[str]
     """The name in job files; the same as the file's name."""
     derived: ClassVar[frozenset[str]] = frozenset()
     """Fields that Amalgam fills in itself (sizes, fitted statistics) and that a job file may not hold."""
+
+    places: ClassVar[frozenset[str]] = frozenset()
+    """Fields that say where something lies, not what it is; the fingerprint does not depend on them."""
 
     def build(self) -> T:
         """The component itself; heavy imports and weights are loaded here and nowhere else."""
@@ -50,7 +55,8 @@ class Spec(BaseModel, Generic[T]):
 
     def fingerprint(self) -> str:
         """Hash of everything that decides what this component computes: kind, settings, content of its files."""
-        return digest({**self.settings(), "content": self.content()})
+        settings = {k: v for k, v in self.settings().items() if k not in self.places}
+        return digest({**settings, "content": self.content()})
 
     def content(self) -> Mapping[str, str]:
         """File name -> sha256 of every file outside the settings that decides the result (weights)."""
@@ -96,7 +102,9 @@ def discover(family: str) -> dict[str, type[Spec[Any]]]:
         named = [cls for cls in found if getattr(cls, "kind", None) == name]
         if found and len(named) != 1:
             kinds_seen = [getattr(cls, "kind", None) for cls in found]
-            raise ConfigError(f"{module.__file__} must define one Spec of kind {name!r}; got kinds {kinds_seen}")
+            raise ConfigError(
+                f"{module.__file__} must define one Spec of kind {name!r}; got kinds {kinds_seen}"
+            )
         if named:
             kinds[name] = named[0]
     return kinds
@@ -119,12 +127,15 @@ def parse(
     kinds = discover(family)
     kind = value.get(key)
     if kind not in kinds:
-        return None, [Problem(f"{path}.{key}", f"must be one of {sorted(kinds)}; got {kind!r}{nearest(kind, kinds)}")]
+        return None, [
+            Problem(f"{path}.{key}", f"must be one of {sorted(kinds)}; got {kind!r}{nearest(kind, kinds)}")
+        ]
     settings = {k: v for k, v in value.items() if k != key}
     known = sorted(set(kinds[kind].model_fields) - kinds[kind].derived)
     if refused := sorted(kinds[kind].derived & set(settings)):
         return None, [
-            Problem(f"{path}.{name}", f"unknown key {name!r}; known keys: {', '.join(known)}") for name in refused
+            Problem(f"{path}.{name}", f"unknown key {name!r}; known keys: {', '.join(known)}")
+            for name in refused
         ]
     try:
         return kinds[kind].model_validate(settings, context={"folder": folder}), []

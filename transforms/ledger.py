@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from models.errors import LedgerUnbalanced
+
+_COUNTERS = ("quarantined", "issues", "present", "absent", "masked")
 
 
 @dataclass
@@ -29,7 +31,7 @@ class UnitCounts:
     masked: Counter[str] = field(default_factory=Counter)
     """Modality -> published rows whose value was there but unusable."""
     bytes_read: int = 0
-    seconds: Counter[str] = field(default_factory=Counter)  # type: ignore[type-arg]  # float values, added like counts
+    seconds: dict[str, float] = field(default_factory=dict)
     """Stage -> seconds spent in it, added over processes."""
 
     def add(self, other: UnitCounts) -> None:
@@ -37,8 +39,10 @@ class UnitCounts:
         self.rows_read += other.rows_read
         self.rows_published += other.rows_published
         self.bytes_read += other.bytes_read
-        for name in ("quarantined", "issues", "present", "absent", "masked", "seconds"):
+        for name in _COUNTERS:
             getattr(self, name).update(getattr(other, name))
+        for stage, seconds in other.seconds.items():
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
         for code, key in other.examples.items():
             self.examples.setdefault(code, key)
 
@@ -61,13 +65,14 @@ class UnitCounts:
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able mapping that `from_json` turns back."""
-        return asdict(self)
+        # dataclasses.asdict would count a Counter's items instead of copying them.
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: dict(v) if isinstance(v, dict) else v for name, v in values.items()}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> UnitCounts:
         """Counts from what `to_json` gave."""
-        counters = ("quarantined", "issues", "present", "absent", "masked", "seconds")
-        return cls(**{k: Counter(v) if k in counters else v for k, v in value.items()})
+        return cls(**{k: Counter(v) if k in _COUNTERS else v for k, v in value.items()})
 
 
 @dataclass
@@ -88,7 +93,7 @@ class Ledger:
             total.add(counts)
         return total
 
-    def check(self, planned: dict[str, int]) -> None:
+    def check(self, planned: Mapping[str, int]) -> None:
         """Check every unit and the whole against the planned rows (unit id -> rows).
 
         Raises:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional
 
-from models.spec import Spec
+from models.encoders.base import projection
+from models.spec import Spec, digest
+
+# Standardized inputs are cut here: a coordinate that is nearly constant in the training rows (a rare n-gram) would
+# otherwise dominate its row's LayerNorm. A normal value passes ±8 once in 10^15.
+LARGEST_STANDARDIZED = 8.0
 
 
 class Fused(NamedTuple):
@@ -17,6 +24,7 @@ class Fused(NamedTuple):
 
     z: Tensor  # [B, F]
     shares: Tensor  # [B, M], >= 0, 0 where masked, rows sum to 1
+    parts: Tensor | None = None  # [B, M, F], each modality's own vector, 0 where masked: the unimodal loss reads it
 
 
 class Fusion(nn.Module):
@@ -35,6 +43,9 @@ class Fusion(nn.Module):
             `z` `[B, F]` and `shares` `[B, M]`.
         """
 
+    def observe(self, x: Tensor, mask: Tensor) -> None:
+        """Note the scale of the inputs of all training rows (`x`, `mask` as in `forward`) before training starts."""
+
 
 class FusionSpec(Spec[Fusion]):
     """Describes a fusion; `inputs` is filled in from the job's encoders."""
@@ -45,6 +56,8 @@ class FusionSpec(Spec[Fusion]):
     """Width F of the fused vector."""
     seed: int = 0
     """Seed of the initial projections."""
+    trained: bool = True
+    """Whether `amalgam train` fits it; if not, it stays a seeded orthogonal projection and only heads are trained."""
     inputs: dict[str, int] = {}
     """Modality -> width of its embedding, in the order of the mask's columns."""
 
@@ -57,3 +70,60 @@ def keep_present(x: Tensor, mask: Tensor) -> Tensor:
 def masked_softmax(logits: Tensor, mask: Tensor) -> Tensor:
     """Softmax over the present modalities of each row: `[B, M]` logits and mask to `[B, M]` that sum to 1."""
     return torch.softmax(logits.masked_fill(~mask, float("-inf")), dim=-1)
+
+
+def orthogonal(in_dim: int, out_dim: int, seed: int, name: str) -> Tensor:
+    """`[out_dim, in_dim]` orthogonal weight from the seed and a modality's *name*.
+
+    Adding a modality therefore leaves the others' weights as they were. Scaled so that an input whose coordinates have
+    mean square 1 gives an output whose coordinates have mean square 1, whatever the two widths are.
+    """
+    own_seed = int(digest({"seed": seed, "modality": name})[:16], 16)
+    scale = max(1.0, out_dim / in_dim) ** 0.5
+    weight: Tensor = torch.from_numpy(projection(in_dim, out_dim, own_seed)).T.contiguous() * scale
+    return weight
+
+
+class Projections(nn.Module):
+    """h_m = W_m LayerNorm(clip((x_m − μ_m) / σ_m)) + b_m: every modality on one width.
+
+    μ and σ are 0 and 1 until `observe` has seen training rows. The LayerNorm has no weights of its own: W and b that
+    follow it can express them.
+    """
+
+    def __init__(self, inputs: Mapping[str, int], dim: int, seed: int) -> None:
+        super().__init__()
+        self.widths = tuple(inputs.values())
+        self.linears = nn.ModuleList()
+        for index, (name, width) in enumerate(inputs.items()):
+            linear = nn.Linear(width, dim)
+            with torch.no_grad():
+                linear.weight.copy_(orthogonal(width, dim, seed, name))
+                linear.bias.zero_()
+            self.linears.append(linear)
+            self.register_buffer(f"mean_{index}", torch.zeros(width))
+            self.register_buffer(f"std_{index}", torch.ones(width))
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """`[B, M, D]` inputs and their mask to `[B, M, F]`, 0 where masked."""
+        present = keep_present(x, mask)  # [B, M, D]
+        parts = [linear(self._normalized(present[:, i], i)) for i, linear in enumerate(self.linears)]
+        return keep_present(torch.stack(parts, dim=1), mask)  # [B, M, F]
+
+    def _normalized(self, x: Tensor, index: int) -> Tensor:
+        width = self.widths[index]
+        mean, std = self.get_buffer(f"mean_{index}"), self.get_buffer(f"std_{index}")
+        standardized = ((x[:, :width] - mean) / std).clamp(-LARGEST_STANDARDIZED, LARGEST_STANDARDIZED)
+        return functional.layer_norm(standardized, (width,))  # [B, d_m]
+
+    @torch.no_grad()
+    def observe(self, x: Tensor, mask: Tensor) -> None:
+        """Set μ and σ from the training rows (`[N, M, D]`, `[N, M]`) in which the modality is present."""
+        for index, width in enumerate(self.widths):
+            rows = x[mask[:, index], index, :width]  # [n_m, d_m]
+            if len(rows) < 2:
+                continue
+            std, mean = torch.std_mean(rows, dim=0)
+            constant = std <= 1e-6 * (1 + mean.abs())  # float32 rounding of a constant, not variation
+            self.get_buffer(f"mean_{index}").copy_(mean)
+            self.get_buffer(f"std_{index}").copy_(torch.where(constant, torch.ones_like(std), std))

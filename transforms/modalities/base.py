@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 import pyarrow as pa
@@ -50,6 +50,10 @@ class ModalitySpec(Spec[Cleaner]):
     def check_types(self, schema: pa.Schema) -> list[str]:
         """One sentence for each input column whose type in `schema` this type cannot read (missing columns too)."""
 
+    def resolve(self, schema: pa.Schema) -> Self:
+        """The spec completed from the input's schema (which `check_types` accepts): what it reads by default."""
+        return self
+
     @abstractmethod
     def gather(self, batch: pa.RecordBatch) -> pa.Array:
         """The batch's values of this modality as one array, null where absent; what the Cleaner takes."""
@@ -90,7 +94,11 @@ class IssueLog:
     def to_arrow(self) -> pa.Array:
         """list<string> with each row's codes in alphabetical order."""
         codes = sorted(self._codes)
-        flags = np.stack([self._codes[c] for c in codes], axis=1) if codes else np.zeros((self._length, 0), np.bool_)
+        flags = (
+            np.stack([self._codes[c] for c in codes], axis=1)
+            if codes
+            else np.zeros((self._length, 0), np.bool_)
+        )
         offsets = np.concatenate([[0], np.cumsum(flags.sum(axis=1))]).astype(np.int32)
         which = np.nonzero(flags)[1]
         values = pa.array(codes, pa.string()).take(pa.array(which, pa.int64()))

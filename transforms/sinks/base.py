@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import pyarrow as pa
 
@@ -73,6 +74,10 @@ class Manifest:
     """What the run adds: fencing number, options, job settings, precision, timings, versions, schema."""
 
 
+Fence: TypeAlias = Callable[[], AbstractContextManager[object]]
+"""Entered around the atomic step of a publication; raises LeaseHeld when the run has lost its lease."""
+
+
 class PartWriter(Protocol):
     """Takes one unit's rows in order and closes into a Part."""
 
@@ -104,8 +109,31 @@ class Sink(Protocol):
         """Start (or start again) the part of a unit; `record_type` is the struct of a quarantined input record."""
         ...
 
-    def publish(self, parts: Sequence[Part], ledger: Ledger, details: Mapping[str, Any]) -> Manifest:
-        """Check the parts against the ledger from storage, write the manifest, then commit in one atomic step."""
+    def publish(
+        self,
+        parts: Sequence[Part],
+        ledger: Ledger,
+        details: Mapping[str, Any],
+        *,
+        schema: pa.Schema | None = None,
+        fence: Fence = nullcontext,
+    ) -> Manifest:
+        """Check the parts against the ledger from storage, write the manifest, then commit in one atomic step.
+
+        Publishing the same parts again changes nothing.
+
+        Args:
+            parts: what `close` or `finished` gave for every unit of the run.
+            ledger: the counts of the same units.
+            details: for the manifest.
+            schema: of the part without rows that is published when there are no units.
+            fence: entered around the atomic step.
+
+        Raises:
+            LedgerUnbalanced: the parts are not what the ledger counts.
+            CorruptArtifact: a part is not in storage as it was recorded.
+            LeaseHeld: another run has taken the lease over.
+        """
         ...
 
 

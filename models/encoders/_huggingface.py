@@ -1,0 +1,96 @@
+"""What the three Hugging Face kinds share: where the weights come from, how large the result is, what it hangs on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
+
+from models.arrow import Float32
+from models.encoders.base import EncoderSpec
+from models.errors import ConfigError
+from models.pretrained import Json, check_safe, embedding_size, file_hashes, locate, read_json
+from models.spec import JobPath, digest
+
+
+class HuggingFaceSpec(EncoderSpec):
+    """Any AutoModel from a folder or from a pinned revision of the hub; safetensors only, remote code never."""
+
+    unhashed: ClassVar[frozenset[str]] = frozenset({"weights", "revision"})
+    """Settings that do not enter the fingerprint: where the weights lie (their content does)."""
+
+    revision: str | None = None
+    """Commit hash of the hub repository that `weights` names; without it `weights` is a folder."""
+    weights: JobPath
+    """Folder with config.json and model.safetensors, or the name of a hub repository."""
+    dim: int | None = Field(None, ge=1)
+    """Length of the embedding, where config.json does not say it or is not at hand when planning."""
+    normalize: bool | None = None
+    """Scale embeddings to length 1; by default as the folder's sentence-transformers files say."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Precision of the model; auto is bfloat16 on GPUs that have it and float32 elsewhere."""
+    device: str = "auto"
+    """`auto` (a GPU where there is one), `cpu`, `cuda` or `cuda:<number>`."""
+
+    @field_validator("revision")
+    @classmethod
+    def _is_pinned(cls, revision: str | None) -> str | None:
+        if revision is not None and not re.fullmatch(r"[0-9a-f]{40}", revision):
+            raise ValueError("revision must be a commit hash of 40 hex digits, because branches and tags move")
+        return revision
+
+    @field_validator("weights", mode="wrap")
+    @classmethod
+    def _folder_or_hub_name(cls, value: object, as_path: ValidatorFunctionWrapHandler, info: ValidationInfo) -> str:
+        # With a revision it names a repository of the hub, and is no path that starts at the job file's folder.
+        return value if info.data.get("revision") and isinstance(value, str) else str(as_path(value))
+
+    @property
+    def output_dim(self) -> int:
+        """Length of the embedding, from `dim` or from config.json.
+
+        Raises:
+            ConfigError: neither says it.
+        """
+        size = self.dim or embedding_size(self.config(), self.modality)
+        if size is None:
+            raise ConfigError(f"dim must be given for {self.weights}, because its config.json does not say the size")
+        return size
+
+    def folder(self, *, download: bool = False) -> Path:
+        """Where the files lie; see `models.pretrained.locate`."""
+        return locate(self.weights, self.revision, download=download)
+
+    def config(self) -> Json:
+        """The model's config.json."""
+        return read_json(self.folder(), "config.json")
+
+    def content(self) -> Mapping[str, str]:
+        """sha256 of every file of a folder; for a hub repository the revision, which is a hash of all."""
+        if self.revision is not None:
+            return {self.weights: self.revision}
+        return file_hashes(self.folder())
+
+    def fingerprint(self) -> str:
+        """Hash of settings and content; the same folder elsewhere has the same fingerprint."""
+        settings = {key: value for key, value in self.settings().items() if key not in self.unhashed}
+        return digest({**settings, "content": dict(self.content())})
+
+    def safe_folder(self) -> Path:
+        """The folder, fetched if need be and checked.
+
+        Raises:
+            ConfigError: it is missing, or loading it could run code.
+        """
+        folder = self.folder(download=True)
+        check_safe(folder)
+        return folder
+
+
+def check_width(embedding: Float32, dim: int, weights: str) -> None:
+    """Refuse a model whose embeddings are not as long as was planned."""
+    if embedding.shape[1] != dim:
+        raise ConfigError(f"dim must be the model's own; got {dim} for {weights}, which gives {embedding.shape[1]}")

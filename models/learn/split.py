@@ -1,0 +1,37 @@
+"""Which part of the history a row belongs to, by a hash of its group: the same on every machine; free of torch."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from models.arrow import Bool
+
+
+def held_out_mask(groups: pa.Array, held_out: float, seed: int) -> Bool:
+    """`[N]` bool: the rows that nothing may be fitted to.
+
+    Args:
+        groups: each row's group (customer, patient …).
+        held_out: share of the groups, in (0, 1).
+        seed: another seed gives another split.
+    """
+    mask: Bool = group_positions(groups, f"held out {seed}") < held_out
+    return mask
+
+
+def group_positions(groups: pa.Array, salt: str) -> npt.NDArray[np.float64]:
+    """`[N]` positions in [0, 1), uniform over groups: the first 64 bits of BLAKE2b(salt, group) / 2^64."""
+    encoded = groups.dictionary_encode()
+    key = salt.encode()
+    # Each *distinct* group is hashed once; null is a group of its own.
+    hashes = [
+        hashlib.blake2b(str(value).encode(), digest_size=8, key=key).digest()
+        for value in encoded.dictionary.to_pylist()
+    ]
+    missing = hashlib.blake2b(b"", digest_size=8, key=key).digest()
+    positions = np.frombuffer(b"".join([*hashes, missing]), ">u8") / 2.0**64
+    return positions[encoded.indices.fill_null(len(hashes)).to_numpy(zero_copy_only=False)]

@@ -1,0 +1,195 @@
+"""The program `amalgam`: parsing only; one function per command."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from typer.exceptions import Exit, TyperException
+
+from models.errors import AmalgamError, UsageError
+
+app = typer.Typer(
+    name="amalgam",
+    help="Tables of mixed records in, fused embeddings, scores and decisions out: every night, at any size.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (YAML).")]
+Overrides = Annotated[
+    list[str], typer.Option("--set", metavar="dotted.key=value", help="Override a key of the job file.")
+]
+Date = Annotated[str, typer.Option("--date", metavar="YYYY-MM-DD", help="The UTC day.")]
+Start = Annotated[
+    str, typer.Option("--interval-start", "--interval_start", metavar="ISO8601", help="Instead of --date.")
+]
+End = Annotated[str, typer.Option("--interval-end", "--interval_end", metavar="ISO8601", help="Half-open end.")]
+BEAM = {"allow_extra_args": True}  # what follows `--` goes to Beam as it is
+
+
+@app.callback()
+def common(
+    debug: Annotated[bool, typer.Option("--debug", help="Print a traceback with an error.")] = False,  # read by main()
+) -> None:
+    """Amalgam."""
+
+
+@app.command(epilog="Example: amalgam new shop --scenario retail --rows 2000")
+def new(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet, or is empty.")],
+    scenario: Annotated[str, typer.Option("--scenario", help="Which data set (retail).")] = "retail",
+    rows: Annotated[int, typer.Option("--rows", min=1, help="Rows of the history and of each night.")] = 2000,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same bytes.")] = 0,
+    nights: Annotated[int, typer.Option("--nights", min=1, help="How many nightly partitions.")] = 3,
+) -> None:
+    """Write a job file and a data set: history with labels, nights, and the truth behind them."""
+    from pipelines import commands
+
+    commands.new(folder, scenario, rows, seed, nights)
+
+
+@app.command(epilog="Example: amalgam kinds encoder")
+def kinds(family: Annotated[str, typer.Argument(metavar="[FAMILY]", help="One family only.")] = "") -> None:
+    """List every kind of every family with its settings."""
+    from pipelines import commands
+
+    commands.kinds(family)
+
+
+@app.command(context_settings=BEAM, epilog="Example: amalgam plan job.yaml --date 2026-11-23")
+def plan(job: JobFile, date: Date = "", start: Start = "", end: End = "", overrides: Overrides = []) -> None:
+    """Check everything, measure a small sample, and say what a run would do."""
+    from pipelines import commands
+
+    commands.plan(job, overrides, date, start, end)
+
+
+@app.command(context_settings=BEAM, epilog="Example: amalgam fit job.yaml")
+def fit(ctx: typer.Context, job: JobFile, overrides: Overrides = []) -> None:
+    """Learn normalization statistics from the history, in one pass."""
+    from pipelines import commands
+
+    commands.fit(job, overrides, ctx.args)
+
+
+@app.command(context_settings=BEAM, epilog="Example: amalgam train job.yaml")
+def train(ctx: typer.Context, job: JobFile, overrides: Overrides = []) -> None:
+    """Train fusion and heads on the labelled history."""
+    from pipelines import commands
+
+    commands.train(job, overrides, ctx.args)
+
+
+@app.command(context_settings=BEAM, epilog="Example: amalgam evaluate job.yaml")
+def evaluate(ctx: typer.Context, job: JobFile, overrides: Overrides = []) -> None:
+    """Held-out quality: each modality alone, all fused, the majority baseline."""
+    from pipelines import commands
+
+    commands.evaluate(job, overrides, ctx.args)
+
+
+@app.command(
+    context_settings=BEAM,
+    epilog="Example: amalgam run job.yaml --date 2026-11-23 -- --runner=FlinkRunner --flink_master=host:8081",
+)
+def run(
+    ctx: typer.Context,
+    job: JobFile,
+    date: Date = "",
+    start: Start = "",
+    end: End = "",
+    overrides: Overrides = [],
+) -> None:
+    """The nightly job: read, clean, encode, fuse, score, publish. Safe to run again."""
+    from pipelines import commands
+
+    commands.run(job, overrides, date, start, end, ctx.args)
+
+
+@app.command(context_settings=BEAM, epilog="Example: amalgam redrive job.yaml --date 2026-11-23")
+def redrive(ctx: typer.Context, job: JobFile, date: Date = "", overrides: Overrides = []) -> None:
+    """Run only the quarantined records of a date again and publish the result with the rest."""
+    from pipelines import commands
+
+    commands.redrive(job, overrides, date, ctx.args)
+
+
+@app.command(epilog="Example: amalgam runs job.yaml")
+def runs(job: JobFile, overrides: Overrides = []) -> None:
+    """The history of published runs."""
+    from pipelines import commands
+
+    commands.runs(job, overrides)
+
+
+@app.command(epilog="Example: amalgam show job.yaml 2026-11-23-1f6a0c2b9d3e")
+def show(job: JobFile, run_id: Annotated[str, typer.Argument(metavar="RUN")], overrides: Overrides = []) -> None:
+    """One run's ledger."""
+    from pipelines import commands
+
+    commands.show(job, overrides, run_id)
+
+
+@app.command(epilog="Example: amalgam verify job.yaml --date 2026-11-23")
+def verify(job: JobFile, date: Date = "", overrides: Overrides = []) -> None:
+    """Read again what was published; exit 0 only if files, checksums, rows, schema and ledger agree."""
+    from pipelines import commands
+
+    commands.verify(job, overrides, date)
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived: unwinds like KeyboardInterrupt, so that everything is released on the way out."""
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not interrupt the clean-up
+    raise Terminated
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the command line; every error becomes one paragraph on stderr and the exit code of its class."""
+    arguments = sys.argv[1:] if args is None else args
+    debug = "--debug" in arguments[: arguments.index("--") if "--" in arguments else None]
+    arguments = [a for i, a in enumerate(arguments) if a != "--debug" or "--" in arguments[:i]]
+    previous = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        typer.main.get_command(app).main(args=arguments, prog_name="amalgam", standalone_mode=False)
+    except Exit as exit_:
+        return exit_.exit_code
+    except TyperException as error:
+        return _tell(UsageError(f"{error} (see `amalgam --help`)"), debug)
+    except AmalgamError as error:
+        return _tell(error, debug)
+    except (KeyboardInterrupt, Terminated) as error:
+        return 130 if isinstance(error, KeyboardInterrupt) else 143
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001  # the last frame: whatever it is must end in a readable paragraph
+        return _tell(error, debug)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    return 0
+
+
+def _tell(error: Exception, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error, file=sys.stderr)
+    text = str(error) if isinstance(error, AmalgamError) else f"internal error: {type(error).__name__}: {error}"
+    start = "" if text.startswith("  ") else " "
+    sys.stderr.write(f"amalgam:{start or chr(10)}{text}\n")
+    return error.exit_code if isinstance(error, AmalgamError) else 70
+
+
+if __name__ == "__main__":
+    sys.exit(main())

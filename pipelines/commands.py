@@ -1,0 +1,134 @@
+"""What each command does once it is parsed: load the job, call the part that does the work, print its result."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from models.errors import DataRefused, UsageError
+from pipelines import tables
+from pipelines.config import Job, load_job
+from pipelines.recipes import Interval
+
+
+def new(folder: Path, scenario: str, rows: int, seed: int, nights: int) -> None:
+    """See `pipelines.scenarios.create`."""
+    from pipelines.scenarios import create
+
+    created = create(folder, scenario, rows=rows, seed=seed, nights=nights)
+    say(f"{created}\nNext: cd {folder} && amalgam fit job.yaml && amalgam train job.yaml")
+
+
+def kinds(family: str) -> None:
+    """Print every kind, or those of one family."""
+    from models.spec import FAMILIES, discover, nearest
+
+    if family and family not in FAMILIES:
+        raise UsageError(f"FAMILY must be one of {', '.join(FAMILIES)}; got {family!r}{nearest(family, FAMILIES)}")
+    say(tables.kinds({name: discover(name) for name in FAMILIES if family in ("", name)}))
+
+
+def plan(path: Path, overrides: Sequence[str], date: str, start: str, end: str) -> None:
+    """Print what a run would do."""
+    from pipelines.plan import plan as make_plan
+
+    say(make_plan(load_job(path, overrides), interval(date, start, end)).text())
+
+
+def fit(path: Path, overrides: Sequence[str], beam_args: Sequence[str]) -> None:
+    """Fit statistics and say what was learned."""
+    from pipelines.fit import fit as fit_statistics
+
+    fitted = fit_statistics(load_job(path, overrides), beam_args)
+    fields = sum(len(f) for f in fitted.statistics.values())
+    say(f"Fitted {fields} fields on {fitted.rows:,} rows: {fitted.folder}")
+
+
+def train(path: Path, overrides: Sequence[str], beam_args: Sequence[str]) -> None:
+    """Train fusion and heads and print what was reached."""
+    from pipelines.train import train as train_models
+
+    say(train_models(load_job(path, overrides), beam_args).text())
+
+
+def evaluate(path: Path, overrides: Sequence[str], beam_args: Sequence[str]) -> None:
+    """Print the comparison on held-out rows."""
+    from pipelines.evaluate import evaluate as compare
+
+    say(compare(load_job(path, overrides), beam_args).text())
+
+
+def run(path: Path, overrides: Sequence[str], date: str, start: str, end: str, beam_args: Sequence[str]) -> None:
+    """Run a night; the last line on stdout is the ledger as JSON."""
+    from pipelines.run import run as run_night
+
+    outcome = run_night(load_job(path, overrides), interval(date, start, end), beam_args)
+    say(tables.ledger(outcome.manifest))
+    say(f"{outcome.status}: {outcome.manifest.run.run_id}")
+    say(outcome.json_line())
+
+
+def redrive(path: Path, overrides: Sequence[str], date: str, beam_args: Sequence[str]) -> None:
+    """Run a date's quarantined records again."""
+    from pipelines.redrive import redrive as run_again
+
+    outcome = run_again(load_job(path, overrides), interval(date, "", ""), beam_args)
+    say(tables.ledger(outcome.manifest))
+    say(f"{outcome.status}: {outcome.manifest.run.run_id}")
+    say(outcome.json_line())
+
+
+def runs(path: Path, overrides: Sequence[str]) -> None:
+    """Print the published runs of a job."""
+    from transforms.sinks.manifest import list_runs
+
+    job = load_job(path, overrides)
+    say(tables.runs([m for m in list_runs(output(job)) if m.run.job == job.name]))
+
+
+def show(path: Path, overrides: Sequence[str], run_id: str) -> None:
+    """Print one run's ledger."""
+    from transforms.sinks.manifest import list_runs
+
+    known = {m.run.run_id: m for m in list_runs(output(load_job(path, overrides)))}
+    if run_id not in known:
+        raise UsageError(f"RUN must be one of {', '.join(known) or 'no runs yet'}; got {run_id!r}")
+    say(tables.ledger(known[run_id]))
+
+
+def verify(path: Path, overrides: Sequence[str], date: str) -> None:
+    """Check what was published."""
+    from pipelines.verify import verify as check
+
+    job = load_job(path, overrides)
+    found = check(output(job), interval(date, "", "").date)
+    if found.problems:
+        raise DataRefused("\n".join(["  " + problem for problem in found.problems]))
+    say(f"verified: {found.files} files, {found.rows:,} rows, no problem")
+
+
+def interval(date: str, start: str, end: str) -> Interval:
+    """The run's interval from its flags; never from the clock.
+
+    Raises:
+        UsageError: neither or both ways of naming it were used.
+    """
+    if date and not (start or end):
+        return Interval.of_day(date)
+    if start and end and not date:
+        return Interval.of(start, end)
+    given = {"--date": date, "--interval-start": start, "--interval-end": end}
+    got = ", ".join(name for name, value in given.items() if value) or "none of them"
+    raise UsageError(f"the interval must be named by --date, or by --interval-start and --interval-end; got {got}")
+
+
+def output(job: Job) -> Path:
+    """The job's output folder."""
+    return Path(job.output.path)
+
+
+def say(text: str) -> None:
+    """Print on stdout."""
+    sys.stdout.write(text.rstrip("\n") + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,387 @@
+"""Job file -> Job: everything is validated before anything runs, and all problems are reported at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from models.encoders.base import EncoderSpec
+from models.errors import ConfigError, Problem
+from models.fusion.base import FusionSpec
+from models.heads.base import HeadSpec
+from models.learn.supervised import SupervisedSpec
+from models.spec import JobPath, nearest, parse, problems_of
+from transforms.modalities.base import ModalitySpec
+from transforms.recipe import Limits
+from transforms.sinks.parquet import ParquetSinkSpec
+from transforms.workers.base import WorkersSpec
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_KEYS = (
+    "job",
+    "input",
+    "modalities",
+    "fusion",
+    "heads",
+    "training",
+    "output",
+    "quarantine",
+    "workers",
+    "execution",
+    "artifacts",
+)
+_REQUIRED = ("job", "input", "modalities", "output")
+
+
+class Section(BaseModel):
+    """One part of the job file; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Input(Section):
+    """Where the records are."""
+
+    path: JobPath
+    """File, folder or glob; `{date}` stands for the run's UTC day."""
+    key: str
+    """Column that identifies a record; unique within a date."""
+    event_timestamp: str | None = None
+    """Column with the event's time; else the run's date."""
+    allowed_roots: tuple[JobPath, ...] = ()
+    """Folders or URIs below which columns of paths may be followed; the input's own folder when empty."""
+
+    def location(self, date: str) -> str:
+        """The path for one date."""
+        return self.path.replace("{date}", date)
+
+    def roots(self) -> tuple[str, ...]:
+        """The allowed roots, with the default filled in."""
+        fixed = re.split(r"[{*?\[]", self.path, maxsplit=1)[0]
+        return self.allowed_roots or (fixed if fixed == self.path else fixed.rpartition("/")[0],)
+
+
+class Split(Section):
+    """Which rows of the history are held out."""
+
+    by: str
+    """Column whose values never stand in both halves."""
+    held_out: float = Field(default=0.2, gt=0, lt=1)
+    """Share of the groups that is held out."""
+    seed: int = 0
+    """Another seed gives another split."""
+
+
+class Training(Section):
+    """For fit, train and evaluate."""
+
+    path: JobPath
+    """The same columns plus labels (and logged decisions)."""
+    split: Split
+    learner: SupervisedSpec = SupervisedSpec()
+    """How fusion and heads are fitted."""
+
+
+class Quarantine(Section):
+    """When a run is refused for what it had to leave out."""
+
+    max_fraction: float = Field(default=0.01, ge=0, le=1)
+    """Largest share of rows that may be quarantined."""
+    unreadable_files: Literal["refuse", "allow"] = "refuse"
+    """What happens when a file has no readable footer, or a schema that does not fit."""
+
+
+class Execution(Section):
+    """How work is cut and spread; changes no published number."""
+
+    unit_rows: int = Field(default=5000, ge=1)
+    """Most rows of a unit: what is retried, resumed and counted as one."""
+    unit_bytes: int = Field(default=512 << 20, ge=1 << 10)
+    """About how many uncompressed input bytes a unit holds."""
+    batch_rows: int = Field(default=Limits.batch_rows, ge=1)
+    """Most rows of a batch."""
+    batch_bytes: int = Field(default=Limits.batch_bytes, ge=1 << 10)
+    """About how many input bytes a batch holds."""
+    window_bytes: int = Field(default=Limits.window_bytes, ge=1 << 10)
+    """Most bytes of cleaned batches under way to the workers, per process."""
+    processes: int | None = Field(default=None, ge=1, le=256)
+    """Beam worker processes on one machine; by default as many as help (see docs/runners.md)."""
+
+    def limits(self) -> Limits:
+        """The part of these settings that a unit's processing needs."""
+        return Limits(self.batch_rows, self.batch_bytes, self.window_bytes)
+
+
+@dataclass(frozen=True)
+class Modality:
+    """A modality's cleaning and its encoder."""
+
+    spec: ModalitySpec
+    encoder: EncoderSpec
+
+
+@dataclass(frozen=True)
+class Job:
+    """A valid job file."""
+
+    name: str
+    folder: Path
+    source: Mapping[str, Any]
+    """The job file as parsed, with overrides."""
+    input: Input
+    modalities: Mapping[str, Modality]
+    fusion: FusionSpec
+    heads: Mapping[str, HeadSpec]
+    training: Training | None
+    output: ParquetSinkSpec
+    quarantine: Quarantine
+    workers: WorkersSpec
+    execution: Execution
+    artifacts: Path
+    """Folder of what `fit` and `train` write."""
+
+    def input_columns(self) -> list[str]:
+        """The columns of the input that a run reads."""
+        columns = [self.input.key, *([self.input.event_timestamp] if self.input.event_timestamp else [])]
+        columns += [c for m in self.modalities.values() for c in m.spec.input_columns()]
+        return list(dict.fromkeys([*columns, *self.output.keep]))
+
+    def need_training(self, command: str) -> Training:
+        """The training section, which fit, train and evaluate cannot do without."""
+        if self.training is None:
+            raise ConfigError([Problem("training", f"is missing and must be given for `amalgam {command}`")])
+        return self.training
+
+
+def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
+    """Read and validate a job file.
+
+    Args:
+        path: the YAML file.
+        overrides: `dotted.key=value`, values in YAML.
+
+    Raises:
+        ConfigError: with every problem found, each with its YAML path.
+    """
+    source = _read_yaml(path)
+    for override in overrides:
+        _override(source, override)
+    return parse_job(source, path.resolve().parent)
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that also refuses a key given twice, of which YAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise ConfigError(f"line {key.start_mark.line + 1}: key {key.value!r} must stand once; got it twice")
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        source = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a SafeLoader
+    except FileNotFoundError as error:
+        raise ConfigError(f"the job file must exist; got nothing at {path}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the job file must be readable text; got {error}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} must be YAML; got {' '.join(str(error).split())}") from error
+    if not isinstance(source, dict):
+        raise ConfigError(f"{path} must hold a mapping with the keys {', '.join(_KEYS)}; got {source!r}")
+    return source
+
+
+def _override(source: dict[str, Any], override: str) -> None:
+    dotted, equals, text = override.partition("=")
+    if not equals or not dotted:
+        raise ConfigError(f"--set must be dotted.key=value; got {override!r}")
+    *parents, last = dotted.split(".")
+    place = source
+    for parent in parents:
+        place = place.setdefault(parent, {})
+        if not isinstance(place, dict):
+            raise ConfigError(f"--set {override}: {parent!r} must be a mapping; got {place!r}")
+    try:
+        place[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {override}: the value must be YAML; got {text!r}") from error
+
+
+def parse_job(source: Mapping[str, Any], folder: Path) -> Job:
+    """A Job from a parsed job file; see `load_job`."""
+    return _Parser(source, folder).job()
+
+
+S = TypeVar("S", bound=BaseModel)
+
+
+class _Parser:
+    """Collects problems while it reads, so that all of them are told at once."""
+
+    def __init__(self, source: Mapping[str, Any], folder: Path) -> None:
+        self._source = source
+        self._folder = folder
+        self.problems: list[Problem] = []
+
+    def job(self) -> Job:
+        """The Job.
+
+        Raises:
+            ConfigError: with every problem found.
+        """
+        self._top_level()
+        name = self._source.get("job")
+        if name is not None and not (isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name)):
+            self._problem("job", f"must be a name of letters, digits, '_', '-' and '.'; got {name!r}")
+        input_ = self._section("input", Input)
+        modalities = self._modalities(input_)
+        fusion = self._component("fusion", "fusion", self._source.get("fusion") or {"kind": "weighted_sum"})
+        heads = self._named("heads", "head")
+        training = self._section("training", Training) if self._source.get("training") is not None else None
+        output = self._section("output", ParquetSinkSpec)
+        quarantine = self._section("quarantine", Quarantine)
+        workers = self._section("workers", WorkersSpec)
+        execution = self._section("execution", Execution)
+        artifacts = self._source.get("artifacts", "artifacts")
+        if not isinstance(artifacts, str):
+            self._problem("artifacts", f"must be a folder; got {artifacts!r}")
+        self._names_apart(input_, modalities, heads)
+        if self.problems:
+            raise ConfigError(self.problems)
+        # Every section is there, or a problem would have said why not.
+        assert input_ is not None
+        assert output is not None
+        assert quarantine is not None
+        assert workers is not None
+        assert execution is not None
+        assert isinstance(fusion, FusionSpec)
+        fusion = fusion.model_copy(update={"inputs": {n: m.encoder.output_dim for n, m in modalities.items()}})
+        return Job(
+            name=str(name),
+            folder=self._folder,
+            source=self._source,
+            input=input_,
+            modalities=modalities,
+            fusion=fusion,
+            heads=heads,
+            training=training,
+            output=output,
+            quarantine=quarantine,
+            workers=workers,
+            execution=execution,
+            artifacts=(self._folder / artifacts).resolve(),
+        )
+
+    def _problem(self, path: str, message: str) -> None:
+        self.problems.append(Problem(path, message))
+
+    def _top_level(self) -> None:
+        known = _KEYS
+        for key in self._source:
+            if key not in known:
+                self._problem(str(key), f"unknown key {key!r}{nearest(key, known)}; known keys: {', '.join(known)}")
+        for key in _REQUIRED:
+            if self._source.get(key) is None:
+                self._problem(key, "is missing and must be given")
+
+    def _section(self, key: str, cls: type[S]) -> S | None:
+        value = self._source.get(key)
+        if value is None and key in _REQUIRED:
+            return None  # said already
+        if value is not None and not isinstance(value, Mapping):
+            self._problem(key, f"must be a mapping; got {value!r}")
+            return None
+        derived = getattr(cls, "derived", frozenset())
+        known = sorted(set(cls.model_fields) - derived)
+        for name in sorted(derived & set(value or {})):
+            self._problem(f"{key}.{name}", f"unknown key {name!r}; known keys: {', '.join(known)}")
+        try:
+            return cls.model_validate(dict(value or {}), context={"folder": str(self._folder)})
+        except ValidationError as error:
+            self.problems += problems_of(error, key, known)
+            return None
+
+    def _component(self, family: str, path: str, value: object, key: str = "kind") -> Any:
+        spec, problems = parse(family, value, path, key=key, folder=str(self._folder))
+        self.problems += problems
+        return spec
+
+    def _entries(self, section: str) -> Iterable[tuple[str, object]]:
+        value = self._source.get(section) or {}
+        if not isinstance(value, Mapping):
+            self._problem(section, f"must be a mapping of names; got {value!r}")
+            return
+        for name, entry in value.items():
+            if isinstance(name, str) and _NAME.fullmatch(name):
+                yield name, entry
+            else:
+                self._problem(f"{section}.{name}", f"names must be lower-case letters, digits and '_'; got {name!r}")
+
+    def _named(self, section: str, family: str) -> dict[str, Any]:
+        specs = {n: self._component(family, f"{section}.{n}", value) for n, value in self._entries(section)}
+        return {name: spec for name, spec in specs.items() if spec is not None}
+
+    def _modalities(self, input_: Input | None) -> dict[str, Modality]:
+        found = {}
+        for name, value in self._entries("modalities"):
+            modality = self._modality(f"modalities.{name}", value, input_)
+            if modality is not None:
+                found[name] = modality
+        if self._source.get("modalities") == {}:
+            self._problem("modalities", "must name at least one modality; got none")
+        return found
+
+    def _modality(self, path: str, value: object, input_: Input | None) -> Modality | None:
+        settings = dict(value) if isinstance(value, Mapping) else value
+        encoder_value = settings.pop("encoder", None) if isinstance(settings, dict) else None
+        spec = self._component("modality", path, settings, key="type")
+        if spec is None:
+            return None
+        if encoder_value is None:
+            encoder_value = {"kind": spec.default_encoder}
+        encoder = self._component("encoder", f"{path}.encoder", encoder_value)
+        if encoder is None:
+            return None
+        if encoder.modality != spec.kind:
+            self._problem(
+                f"{path}.encoder.kind",
+                f"must be an encoder of {spec.kind}; got {encoder.kind!r}, which encodes {encoder.modality}",
+            )
+            return None
+        return self._fitted_together(path, spec, encoder, input_)
+
+    def _fitted_together(
+        self, path: str, spec: ModalitySpec, encoder: EncoderSpec, input_: Input | None
+    ) -> Modality | None:
+        try:
+            wanted = dict(encoder.requires())
+            encoder.output_dim  # noqa: B018  # reads the weights' configuration, which must be there
+        except ConfigError as error:
+            self.problems += [Problem(f"{path}.encoder", p.message) for p in error.problems]
+            return None
+        for setting, required in wanted.items():
+            given = getattr(spec, setting)
+            if setting in spec.model_fields_set and given != required:
+                self._problem(f"{path}.{setting}", f"must be {required!r}, as {encoder.kind} wants it; got {given!r}")
+        if input_ is not None and "allowed_roots" in type(spec).model_fields and not spec.allowed_roots:
+            wanted["allowed_roots"] = input_.roots()
+        return Modality(spec.model_copy(update=wanted), encoder)
+
+    def _names_apart(
+        self, input_: Input | None, modalities: Mapping[str, Modality], heads: Mapping[str, HeadSpec]
+    ) -> None:
+        made = {"event_timestamp", "created_timestamp", "fused", "issues", "fingerprint"}
+        made |= {f"{p}_{m}" for m in modalities for p in ("has", "emb", "share")}
+        made |= {f.name for name, head in heads.items() for f in head.output_fields(name)}
+        if input_ is not None and input_.key in made:
+            self._problem("input.key", f"must not be the name of an output column; got {input_.key!r}")

@@ -1,0 +1,83 @@
+"""`amalgam evaluate`: each modality alone, all fused, and the baseline, on rows that nothing was fitted to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from models.artifacts import load
+from models.evaluate.comparison import Comparison, compare
+from models.fusion.base import Fusion, FusionSpec
+from models.heads.base import LabelHead, LabelHeadSpec
+from models.learn.supervised import Fitted
+from pipelines import tables
+from pipelines.config import Job
+from pipelines.history import embed_history, read_split
+from pipelines.recipes import fusion_op, head_folder, score_op
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured."""
+
+    comparison: Comparison
+    rows: int
+    groups: str
+
+    def text(self) -> str:
+        """The comparison for people."""
+        return f"{comparison_text(self.comparison)}\n\nHeld out: {self.rows:,} rows, apart by {self.groups}"
+
+
+def evaluate(job: Job, beam_args: Sequence[str] = ()) -> Evaluation:
+    """Judge the trained fusion and heads on the held-out rows.
+
+    Each modality alone is trained here, in the same way and on the same rows, so that the comparison is fair.
+
+    Raises:
+        ConfigError: `train` has not run for this job.
+    """
+    training = job.need_training("evaluate")
+    fitted = load_fitted(job)
+    work, _ = embed_history(job, beam_args)
+    split = read_split(job, work)
+    comparison = compare(fitted, training.learner.build(), split)
+    return Evaluation(comparison, len(split.held_out), training.split.by)
+
+
+def load_fitted(job: Job) -> Fitted:
+    """The fusion and heads that `train` saved, checked to belong together."""
+    fuse = fusion_op(job)
+    score_op(job, fuse)
+    fusion = load(str(fuse.artifact))
+    heads = {name: load(head_folder(job, name)) for name in job.heads}
+    return Fitted(
+        cast(FusionSpec, fusion.config.spec),
+        cast(Fusion, fusion.module),
+        {name: cast(LabelHeadSpec, loaded.config.spec) for name, loaded in heads.items()},
+        {name: cast(LabelHead, loaded.module) for name, loaded in heads.items()},
+    )
+
+
+def comparison_text(comparison: Comparison) -> str:
+    """One table per head, and the margin of fusing in a sentence."""
+    blocks = []
+    for margin in comparison.margins:
+        rows = [
+            {
+                "head": row.head,
+                "predictor": row.predictor,
+                "rows": row.rows,
+                **row.metrics,
+                "95 % interval": row.interval,
+            }
+            for row in comparison.rows
+            if row.head == margin.head and row.pattern == "all"
+        ]
+        low, high = margin.interval
+        blocks.append(
+            f"{tables.evaluation(rows)}\n{margin.head}: fused is {margin.value:+.4f} {margin.metric} "
+            f"({low:+.4f} to {high:+.4f}) against the best single modality, {margin.best_single}"
+        )
+    return "\n\n".join(blocks)

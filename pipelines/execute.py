@@ -1,0 +1,227 @@
+"""Carries out planned work on one partition: lease, graph, ledger, publish; finds what an earlier attempt finished."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+
+from models.errors import AmalgamError, InternalError
+from models.spec import digest
+from pipelines import runners
+from pipelines.config import Job
+from pipelines.nightly import night
+from pipelines.progress import Progress
+from pipelines.recipes import Interval
+from transforms.failures import clear_failures, read_failure
+from transforms.ledger import Ledger
+from transforms.project import Project
+from transforms.recipe import Recipe
+from transforms.sinks.base import Manifest, Part, RunInfo
+from transforms.sinks.layout import Layout
+from transforms.sinks.lease import Lease
+from transforms.sinks.manifest import read_manifest
+from transforms.sinks.parquet import ParquetSink, ParquetSinkSpec
+from transforms.sinks.preflight import check_output
+from transforms.sinks.sweep import sweep_abandoned
+from transforms.units import InputPlan
+
+_LOG = logging.getLogger(__name__)
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Work:
+    """One partition's work, known in full before any row is read."""
+
+    job: Job
+    inputs: InputPlan
+    recipe: Recipe
+    info: RunInfo
+    sink: ParquetSinkSpec
+
+    @property
+    def layout(self) -> Layout:
+        """Where everything lies below the output folder."""
+        return Layout(Path(self.sink.path))
+
+    @property
+    def features(self) -> Path:
+        """The folder that readers read."""
+        return self.layout.features(self.info.date)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended well."""
+
+    status: str
+    """`published` or `already published`."""
+    manifest: Manifest
+    seconds: float
+
+    def json_line(self) -> str:
+        """The last line on stdout of `amalgam run`: what schedulers and scripts read."""
+        total, run = self.manifest.ledger.total(), self.manifest.run
+        return json.dumps(
+            {
+                "status": self.status,
+                "job": run.job,
+                "date": run.date,
+                "run_id": run.run_id,
+                "rows_read": total.rows_read,
+                "rows_published": total.rows_published,
+                "rows_quarantined": total.rows_quarantined,
+                "quarantined": dict(sorted(total.quarantined.items())),
+                "issues": dict(sorted(total.issues.items())),
+                "parts": len(self.manifest.features),
+                "units_resumed": self.manifest.details.get("units", {}).get("resumed", 0),
+                "fingerprint": run.settings_fingerprint,
+                "seconds": round(self.seconds, 3),
+            }
+        )
+
+
+def plan_work(
+    job: Job, interval: Interval, partition: str, inputs: InputPlan, recipe: Recipe, sink: ParquetSinkSpec
+) -> Work:
+    """Work with its identity: the same job, interval, input and settings give the same run id."""
+    bounds = (interval.start.isoformat(), interval.end.isoformat())
+    settings = {
+        "job": job.name,
+        "interval": bounds,
+        "input": inputs.fingerprint,
+        "recipe": recipe.fingerprint,
+        "schema": str(recipe.schema),
+        "columns": [recipe.key, recipe.event_timestamp, *recipe.keep],
+        "output": sink.model_dump(mode="json", exclude={"path", "run"}),
+        "units": [job.execution.unit_rows, job.execution.unit_bytes],
+    }
+    run_id = f"{partition}-{digest(settings)[:12]}"
+    info = RunInfo(run_id, job.name, partition, *bounds, inputs.fingerprint, recipe.fingerprint)
+    return Work(job, inputs, recipe, info, sink.for_run(info))
+
+
+def execute(
+    work: Work,
+    beam_args: Sequence[str],
+    *,
+    details: Mapping[str, Any],
+    accept: Callable[[Ledger], None],
+    clock: Clock = time.monotonic,
+) -> Outcome:
+    """Process what is not done yet and publish the partition, unless exactly this run stands there already.
+
+    Args:
+        work: what to do.
+        beam_args: options that go to Beam as they are.
+        details: what the manifest records beside the ledger.
+        accept: raises when the balanced ledger must not be published.
+        clock: steady seconds.
+    """
+    began = clock()
+    sink = work.sink.build()
+    if sink.is_published():
+        return Outcome("already published", read_manifest(work.layout.manifest(work.info.run_id)), clock() - began)
+    check_output(work.sink.path)
+    with Lease.acquire(work.layout.leases, work.job.name, work.info.date) as lease:
+        sweep_abandoned(work.layout.root, work.info)
+        return complete(work, sink, lease, planned_rows(work), beam_args, details=details, accept=accept, clock=clock)
+
+
+def complete(
+    work: Work,
+    sink: ParquetSink,
+    lease: Lease,
+    planned: Mapping[str, int],
+    beam_args: Sequence[str],
+    *,
+    details: Mapping[str, Any],
+    accept: Callable[[Ledger], None],
+    clock: Clock = time.monotonic,
+) -> Outcome:
+    """Process the units that are not done, check the ledger against `planned` (unit id -> rows), and publish.
+
+    The caller holds the lease; `planned` may name units that were put into staging by other means than processing.
+    """
+    began = clock()
+    before = sink.finished()
+    workers, throughput = process(work, before, beam_args)
+    parts = sink.finished()
+    ledger = Ledger.of((unit, parts[unit].counts) for unit in planned if unit in parts)
+    ledger.check(planned)
+    accept(ledger)
+    schema = Project(work.recipe).output_schema(work.recipe.schema)
+    record = {
+        **details,
+        "options": list(beam_args),
+        "fencing": lease.number,
+        "seconds": clock() - began,
+        "throughput": throughput,
+        "workers": workers,
+        "units": {"done": len(ledger.units), "resumed": len(before)},
+        "unusable_files": {**work.inputs.unreadable, **work.inputs.refused},
+        "schema": [[field.name, str(field.type)] for field in schema],
+    }
+    chosen = [parts[unit] for unit in ledger.units]
+    manifest = sink.publish(chosen, ledger, record, schema=schema, fence=lease.fence)
+    return Outcome("published", manifest, clock() - began)
+
+
+def planned_rows(work: Work) -> dict[str, int]:
+    """Unit id -> rows, by the footers."""
+    return {unit.id: unit.rows for unit in work.inputs.units}
+
+
+def process(work: Work, done: Mapping[str, Part], beam_args: Sequence[str]) -> tuple[str, list[list[float]]]:
+    """Run the graph over the units that are not done; gives the line on workers and the throughput curve."""
+    todo = [unit for unit in work.inputs.units if unit.id not in done]
+    if not todo:
+        return "not needed: every unit was done", []
+    options = runners.options_for(beam_args, processes=work.job.execution.processes)
+    failures = str(work.layout.staging(work.info.run_id).root / "failures")
+    clear_failures(failures)
+    with work.job.workers.start(ops=len(work.recipe.encoders)) as workers:
+        _LOG.info("workers: %s", workers.found)
+        with Progress(work.inputs.rows, lambda: _rows_done(work)) as progress:
+            pipeline = beam.Pipeline(options=options)
+            night(pipeline, work.inputs, todo, work.recipe, work.sink, workers.spec, failures)
+            run_pipeline(pipeline, failures)
+    return workers.found, progress.throughput
+
+
+def _rows_done(work: Work) -> int:
+    planned = planned_rows(work)
+    folder = work.layout.staging(work.info.run_id).units
+    return sum(planned.get(path.stem, 0) for path in folder.glob("*.json"))
+
+
+def run_pipeline(pipeline: beam.Pipeline, failures: str | None = None) -> None:
+    """Run a pipeline to its end.
+
+    Args:
+        pipeline: with its graph.
+        failures: the folder for failure notes of its workers, if they write any.
+
+    Raises:
+        AmalgamError: the one that stopped a worker where it can be told, else InternalError.
+    """
+    try:
+        runners.wait(pipeline.run())
+    except AmalgamError:
+        raise
+    except Exception as error:  # runners wrap what a worker raised in types of their own
+        noted = read_failure(failures) if failures else None
+        raise noted or runners.cause(error) or _internal(error) from error
+
+
+def _internal(error: Exception) -> InternalError:
+    lines = [line for line in str(error).strip().splitlines() if line.strip()]
+    return InternalError(f"the Beam pipeline must end as DONE; got {type(error).__name__}: {(lines or ['?'])[-1]}")

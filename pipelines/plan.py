@@ -1,0 +1,150 @@
+"""`amalgam plan`: checks everything, measures a small sample, and says what a run would do."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pipelines import quantities, runners, tables
+from pipelines.config import Job
+from pipelines.execute import Work
+from pipelines.recipes import Interval
+from pipelines.run import prepare
+from transforms.ledger import UnitCounts
+from transforms.process import UnitProcessor
+from transforms.sinks.memory import MemorySinkSpec
+from transforms.sinks.preflight import check_output
+from transforms.units import Unit
+from transforms.workers.inline import InlineWorkers
+
+SAMPLE_ROWS = 256  # some batches: enough to see absent shares to within 3 points, a second or two of work
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A few rows, really processed in this process."""
+
+    counts: UnitCounts
+    seconds_to_build: float
+    seconds: float
+    memory: int
+    """Peak resident bytes of this process."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do."""
+
+    work: Work
+    status: str
+    rows_done: int
+    """Rows of units that an earlier attempt finished: they are reused."""
+    sample: Sample | None
+    processes: int
+    workers: str
+
+    @property
+    def rows_to_do(self) -> int:
+        """Rows that a run would process."""
+        return 0 if self.status == "already published" else self.work.inputs.rows - self.rows_done
+
+    @property
+    def seconds(self) -> float:
+        """Expected time of the rows alone, without starting Beam and Ray."""
+        if self.sample is None or not self.sample.counts.rows_read:
+            return 0.0
+        per_row = self.sample.seconds / self.sample.counts.rows_read
+        return per_row * self.rows_to_do / self.processes
+
+    def text(self) -> str:
+        """The plan for people."""
+        return "\n\n".join([self._summary(), *([self._modalities()] if self.sample else [])])
+
+    def _summary(self) -> str:
+        inputs = self.work.inputs
+        rows: list[tuple[str, str]] = [
+            ("run", f"{self.work.info.run_id} ({self.status})"),
+            ("input", f"{len(inputs.files)} files, {quantities.size(inputs.bytes)} uncompressed"),
+            ("rows", f"{quantities.count(inputs.rows)} in {len(inputs.units)} units"),
+            ("reused", f"{quantities.count(self.rows_done)} rows of units that are done"),
+            ("to do", f"{quantities.count(self.rows_to_do)} rows"),
+            ("workers", self.workers),
+        ]
+        if self.sample is not None and self.rows_to_do:
+            rate = self.rows_to_do / self.seconds if self.seconds else 0.0
+            rows.append(
+                (
+                    "expected time",
+                    f"about {quantities.duration(self.seconds)} ({quantities.count(rate)} rows/s in {self.processes} "
+                    f"processes, by a sample of {self.sample.counts.rows_read} rows), and the start of Beam and Ray",
+                )
+            )
+            memory = self.sample.memory * (self.processes + 1) + self.work.recipe.limits.window_bytes * self.processes
+            rows.append(("expected memory", f"about {quantities.size(memory)} at its peak, all processes"))
+        return tables.table(("", ""), rows, ("left", "left"))
+
+    def _modalities(self) -> str:
+        assert self.sample is not None
+        counts = self.sample.counts
+        published = max(1, counts.rows_published)
+        lines = [
+            (
+                name,
+                modality.spec.kind,
+                modality.encoder.kind,
+                modality.encoder.output_dim,
+                f"about {quantities.count(self.rows_to_do * counts.present[name] / published)}",
+                quantities.percent(counts.absent[name], published),
+                quantities.percent(counts.masked[name], published),
+            )
+            for name, modality in self.work.job.modalities.items()
+        ]
+        return tables.table(("modality", "type", "encoder", "dim", "rows to encode", "absent", "unusable"), lines)
+
+
+def plan(job: Job, interval: Interval, clock: Callable[[], float] = time.perf_counter) -> Plan:
+    """Check job file, input, statistics, weights, workers and output; measure a sample; change nothing.
+
+    Raises:
+        AmalgamError: what a run would stop at.
+    """
+    work = prepare(job, interval)
+    check_output(work.sink.path, bytes_needed=0)
+    sink = work.sink.build()
+    published = sink.is_published()
+    finished = {} if published else sink.finished()
+    done = sum(unit.rows for unit in work.inputs.units if unit.id in finished)
+    status = "already published" if published else "resumes" if done else "new"
+    workers = check_workers(job)
+    processes = job.execution.processes or runners.cores()
+    sample = measure(work, clock) if work.inputs.units else None
+    return Plan(work, status, done, sample, processes, workers)
+
+
+def check_workers(job: Job) -> str:
+    """Look for a cluster that is configured; a Ray of the run's own is only started by the run."""
+    if job.workers.address in ("inline", "local"):
+        return job.workers.address
+    with job.workers.start(ops=len(job.modalities)) as workers:
+        return workers.found
+
+
+def measure(work: Work, clock: Callable[[], float]) -> Sample:
+    """Process the first rows of the middle unit in this process, into memory."""
+    unit = _head(work.inputs.units[len(work.inputs.units) // 2], SAMPLE_ROWS)
+    began = clock()
+    processor = UnitProcessor(work.recipe, MemorySinkSpec().for_run(work.info).build(), InlineWorkers())
+    built = clock()
+    part = processor(unit, np.empty(0, np.int64))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1024 if os.uname().sysname == "Linux" else 1)
+    return Sample(part.counts, built - began, clock() - built, peak)
+
+
+def _head(unit: Unit, rows: int) -> Unit:
+    first = replace(unit.slices[0], rows=min(rows, unit.slices[0].rows))
+    return replace(unit, slices=(first,))

@@ -1,0 +1,238 @@
+"""From a Job and its input's schema to the Recipe of a run, with what `fit` and `train` left in the artifacts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from models.artifacts import CONFIG
+from models.batch import OpSpec
+from models.errors import ConfigError, Problem, UsageError
+from models.ops import FuseSpec, ScoreSpec
+from models.spec import Spec, digest
+from models.statistics import Statistics, load_statistics
+from pipelines.config import Job
+from transforms.modalities.base import ModalitySpec
+from transforms.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The half-open UTC interval that a run is for; its first day names the partition."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def date(self) -> str:
+        """The UTC day that names the partition, YYYY-MM-DD."""
+        return self.start.date().isoformat()
+
+    @classmethod
+    def of_day(cls, text: str) -> Interval:
+        """One UTC day.
+
+        Raises:
+            UsageError: not a date.
+        """
+        try:
+            day = date.fromisoformat(text)
+        except ValueError as error:
+            raise UsageError(f"--date must be a day such as 2026-11-23; got {text!r}") from error
+        start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        return cls(start, start + timedelta(days=1))
+
+    @classmethod
+    def of(cls, start: str, end: str) -> Interval:
+        """An interval in ISO 8601; times without a zone are UTC.
+
+        Raises:
+            UsageError: not times, or the end is not after the start.
+        """
+        bounds = []
+        for name, text in (("start", start), ("end", end)):
+            try:
+                moment = datetime.fromisoformat(text)
+            except ValueError as error:
+                raise UsageError(f"--interval-{name} must be a time in ISO 8601; got {text!r}") from error
+            bounds.append(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC))
+        if bounds[1] <= bounds[0]:
+            raise UsageError(f"--interval-end must be after --interval-start; got {start!r} and {end!r}")
+        return cls(*bounds)
+
+
+HISTORY = Interval(datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 2, tzinfo=UTC))
+"""Stands for "no date" where history is embedded for training."""
+
+
+def statistics_folder(job: Job) -> Path:
+    """Where `fit` keeps what it learned."""
+    return job.artifacts / "statistics"
+
+
+def fusion_folder(job: Job) -> Path:
+    """Where `train` keeps the fusion."""
+    return job.artifacts / "fusion"
+
+
+def head_folder(job: Job, head: str) -> Path:
+    """Where `train` keeps a head."""
+    return job.artifacts / "heads" / head
+
+
+def resolved_modalities(job: Job, schema: pa.Schema, where: str) -> dict[str, ModalitySpec]:
+    """The modalities' specs, completed from the input's schema.
+
+    Raises:
+        ConfigError: a column is missing or has a type that its modality cannot read; all problems at once.
+    """
+    problems = []
+    for column in [job.input.key, *([job.input.event_timestamp] if job.input.event_timestamp else [])]:
+        if column not in schema.names:
+            key = "input.key" if column == job.input.key else "input.event_timestamp"
+            problems.append(Problem(key, f"must be a column of {where}; got {column!r}; columns: {schema.names}"))
+    for column in job.output.keep:
+        if column not in schema.names:
+            problems.append(Problem("output.keep", f"must name columns of {where}; got {column!r}"))
+    modalities = {}
+    for name, modality in job.modalities.items():
+        found = modality.spec.check_types(schema)
+        problems += [Problem(f"modalities.{name}", sentence) for sentence in found]
+        modalities[name] = modality.spec if found else modality.spec.resolve(schema)
+    if problems:
+        raise ConfigError(problems)
+    return modalities
+
+
+def with_statistics(job: Job, modalities: Mapping[str, ModalitySpec]) -> dict[str, ModalitySpec]:
+    """The specs with the statistics that `fit` learned, where they need some.
+
+    Raises:
+        ConfigError: `fit` has not run, or not for these fields.
+    """
+    if not any(spec.fields() for spec in modalities.values()):
+        return dict(modalities)
+    statistics: Statistics = load_statistics(statistics_folder(job))
+    problems, fitted = [], {}
+    for name, spec in modalities.items():
+        known = {field: s for field, s in statistics.get(name, {}).items() if field in spec.fields()}
+        if missing := sorted(set(spec.fields()) - set(known)):
+            problems.append(
+                Problem(
+                    f"modalities.{name}",
+                    f"statistics must hold {missing[0]!r}; got {sorted(known)}: run `amalgam fit`",
+                )
+            )
+        fitted[name] = spec.model_copy(update={"statistics": known}) if known else spec
+    if problems:
+        raise ConfigError(problems)
+    return fitted
+
+
+def embedding_recipe(job: Job, schema: pa.Schema, keep: tuple[str, ...]) -> Recipe:
+    """The recipe that stops after the embeddings: what fusion and heads are trained on."""
+    modalities = with_statistics(job, resolved_modalities(job, schema, str(job.need_training("train").path)))
+    encoders = {name: m.encoder for name, m in job.modalities.items()}
+    return Recipe(
+        schema=schema,
+        key=job.input.key,
+        event_timestamp=job.input.event_timestamp,
+        keep=keep,
+        modalities=modalities,
+        encoders=encoders,
+        fuse=None,
+        score=None,
+        fused_dim=0,
+        score_fields=(),
+        interval=(HISTORY.start, HISTORY.end),
+        fingerprint=digest(_fingerprints(job, modalities, None, None)),
+        unique_keys=False,
+        limits=job.execution.limits(),
+    )
+
+
+def nightly_recipe(job: Job, schema: pa.Schema, interval: Interval) -> Recipe:
+    """The recipe of a night: cleaned, encoded, fused, scored.
+
+    Raises:
+        ConfigError: columns, statistics or trained weights are missing or do not fit; nothing is loaded for that.
+    """
+    modalities = with_statistics(job, resolved_modalities(job, schema, "the input"))
+    fuse = fusion_op(job)
+    score = score_op(job, fuse)
+    return Recipe(
+        schema=schema,
+        key=job.input.key,
+        event_timestamp=job.input.event_timestamp,
+        keep=job.output.keep,
+        modalities=modalities,
+        encoders={name: m.encoder for name, m in job.modalities.items()},
+        fuse=fuse,
+        score=score,
+        fused_dim=job.fusion.dim,
+        score_fields=tuple(score.output_fields()) if score is not None else (),
+        interval=(interval.start, interval.end),
+        fingerprint=digest(_fingerprints(job, modalities, fuse, score)),
+        limits=job.execution.limits(),
+    )
+
+
+def fusion_op(job: Job) -> FuseSpec:
+    """The trained fusion, or the seeded one where nothing was trained and no head needs it to be.
+
+    Raises:
+        ConfigError: heads are configured but `train` has not run, or it ran with other encoders or settings.
+    """
+    folder = fusion_folder(job)
+    if not job.heads and not (folder / CONFIG).exists():
+        return FuseSpec(fusion=job.fusion)
+    fuse = FuseSpec(artifact=str(folder))
+    _require_same_settings("fusion", fuse.fusion_spec(), job.fusion)
+    fuse.require_encoders({name: m.encoder.fingerprint() for name, m in job.modalities.items()})
+    return fuse
+
+
+def score_op(job: Job, fuse: FuseSpec) -> ScoreSpec | None:
+    """The trained heads, or None where the job has none.
+
+    Raises:
+        ConfigError: a head was not trained, or not on this fusion, or with other settings.
+    """
+    if not job.heads:
+        return None
+    score = ScoreSpec(heads={name: str(head_folder(job, name)) for name in job.heads})
+    for name, trained in score.head_specs().items():
+        _require_same_settings(f"heads.{name}", trained, job.heads[name])
+    score.require_fusion(fuse.fingerprint())
+    return score
+
+
+def _require_same_settings(path: str, trained: Spec[Any], wanted: Spec[Any]) -> None:
+    """Refuse an artifact that was trained with other settings than the job file now gives."""
+    given = {k: v for k, v in wanted.settings().items() if k in wanted.model_fields_set | {"kind"}}
+    for name, value in given.items():
+        if name not in wanted.derived and trained.settings().get(name) != value:
+            was = trained.settings().get(name)
+            message = f"must be as it was trained ({was!r}); got {value!r}; run `amalgam train` to train it anew"
+            raise ConfigError([Problem(f"{path}.{name}", message)])
+
+
+def fingerprints(job: Job, recipe: Recipe) -> dict[str, object]:
+    """Fingerprints of everything that decides a published number, for the manifest."""
+    return _fingerprints(job, recipe.modalities, recipe.fuse, recipe.score)
+
+
+def _fingerprints(
+    job: Job, modalities: Mapping[str, ModalitySpec], fuse: OpSpec | None, score: OpSpec | None
+) -> dict[str, object]:
+    return {
+        "modalities": {name: spec.fingerprint() for name, spec in modalities.items()},
+        "encoders": {name: m.encoder.fingerprint() for name, m in job.modalities.items()},
+        "fusion": fuse.fingerprint() if fuse is not None else "",
+        "heads": score.fingerprint() if score is not None else "",
+    }

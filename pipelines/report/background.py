@@ -1,0 +1,69 @@
+"""What stands behind the numbers: settings, fingerprints, versions, columns, files."""
+
+from __future__ import annotations
+
+from pipelines import quantities
+from pipelines.report import listing, plot
+from pipelines.report.markup import Markup, element, join
+from transforms.sinks.base import Manifest
+
+MOST_FILES = 100  # lines of the table of files
+
+
+def background(manifest: Manifest) -> Markup:
+    """Everything that explains the numbers, folded away."""
+    details = manifest.details
+    prints = {
+        "settings": manifest.run.settings_fingerprint,
+        "input": manifest.run.input_fingerprint,
+        **(details.get("fingerprints") or {}),
+    }
+    versions, settings, schema = (
+        details.get("versions") or {},
+        details.get("settings") or {},
+        details.get("schema") or [],
+    )
+    kinds = {"modalities": details.get("modalities") or {}, "heads": details.get("heads") or {}}
+    run = {key: details[key] for key in ("precision", "tolerance", "fencing", "workers") if key in details}
+    run["options"] = " ".join(details.get("options") or []) or "none"
+    return join(
+        [
+            listing.folded(
+                "Settings",
+                "the job file",
+                listing.as_yaml(settings) if settings else plot.note("Not recorded."),
+            ),
+            listing.folded("Run", str(details.get("workers", "")), listing.pairs({**run, **kinds})),
+            listing.folded("Fingerprints", manifest.run.settings_fingerprint[:12], listing.pairs(prints)),
+            listing.folded("Versions", quantities.counted(len(versions), "package"), listing.pairs(versions)),
+            listing.folded(
+                "Columns",
+                quantities.counted(len(schema), "column"),
+                listing.table(
+                    ("Column", "Type"), [[str(c), element("span", str(t), class_="mono")] for c, t in schema]
+                ),
+            ),
+            listing.folded("Files", _files_summary(manifest), _files(manifest)),
+        ]
+    )
+
+
+def _files_summary(manifest: Manifest) -> str:
+    files = (*manifest.features, *manifest.quarantine)
+    return f"{quantities.counted(len(files), 'file')}, {quantities.size(sum(f.bytes for f in files))}"
+
+
+def _files(manifest: Manifest) -> Markup:
+    files = [*manifest.features, *manifest.quarantine]
+    rows = [
+        [
+            f.name,
+            quantities.count(f.rows),
+            quantities.size(f.bytes),
+            element("span", f.sha256[:16], class_="mono"),
+        ]
+        for f in files[:MOST_FILES]
+    ]
+    rest = len(files) - MOST_FILES
+    more = f"and {quantities.count(rest)} more, in the manifest" if rest > 0 else None
+    return listing.table(("File", "Rows", "Size", "SHA-256"), rows, numbers={1, 2}, more=more)

@@ -1,0 +1,147 @@
+"""A voice note: glottal pulses through formants; brightness of the voice shows mood, tempo and breath show haste."""
+
+from __future__ import annotations
+
+import io
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from pipelines.scenarios.streams import Floats
+
+Sound: TypeAlias = npt.NDArray[np.float32]
+
+BASE_RATE = 16_000  # Hz; everything is synthesized at this rate and then resampled
+RATES = ((8_000, 0.4), (16_000, 0.78), (22_050, 0.88), (44_100, 0.95), (48_000, 1.0))  # Hz, cumulative shares
+_STEREO = 0.15
+_FLAC = 0.5
+_MULAW = 0.5  # of the 8 kHz WAV files: what telephone systems write
+SECONDS = (0.6, 1.3)
+
+# First three formants in Hz of the vowels i, e, a, o, u, ə (Peterson & Barney 1952, men's means, rounded).
+_VOWELS = np.array(
+    [
+        [270, 2290, 3010],
+        [530, 1840, 2480],
+        [730, 1090, 2440],
+        [570, 840, 2410],
+        [300, 870, 2240],
+        [490, 1350, 1690],
+    ]
+)
+_BANDWIDTHS = np.array([70.0, 100.0, 150.0])  # Hz, typical of modal voice
+_FRAME, _HOP = 512, 256  # 32 ms with half overlap: formants move from syllable to syllable
+_WINDOW = np.hanning(_FRAME + 1)[:-1].astype(np.float32)  # sums to 1 at half overlap
+_FREQUENCIES = np.fft.rfftfreq(_FRAME, 1 / BASE_RATE)  # [257] Hz
+_OCTAVES = np.log2(np.maximum(_FREQUENCIES, 125) / 500)  # [257] above 500 Hz, where speech has its middle
+
+
+class _Syllables(NamedTuple):
+    """When each syllable is spoken."""
+
+    of: npt.NDArray[np.int64]
+    """`[n]` the number of the syllable that each sample belongs to."""
+    place: Sound
+    """`[n]` how far into its syllable each sample is, 0 to 1."""
+    voiced_share: float
+    """The part of a syllable's time that is voiced; the rest is pause."""
+    total: int
+
+
+def draw(shown: Floats, rng: np.random.Generator) -> bytes:
+    """An encoded sound of a standardized view `[2]`: WAV or FLAC, 8 to 48 kHz, mono or stereo, 0.6 to 1.3 s."""
+    mood, haste = np.clip(shown, -2.6, 2.6).tolist()
+    samples = int(rng.uniform(*SECONDS) * BASE_RATE)
+    syllables = _rhythm(haste, samples, rng)
+    source = _source(mood, haste, syllables, rng)  # [n]
+    sound = _through_formants(source, mood, syllables, rng)  # [n]
+    sound = sound * _loudness(syllables)
+    sound *= np.float32(1 / np.abs(sound).max())
+    sound += _room(samples, rng)
+    return _encode(sound * np.float32(rng.uniform(0.2, 0.9)), rng)
+
+
+def _rhythm(haste: float, samples: int, rng: np.random.Generator) -> _Syllables:
+    """Calm voices speak two syllables per second with pauses between, hasty ones nine that follow on each other."""
+    rate = 4.3 * np.exp(0.27 * haste + rng.normal(0, 0.05))
+    beats = rng.uniform(0, 1) + np.arange(samples) * (rate / BASE_RATE)
+    of = beats.astype(np.int64)
+    voiced_share = float(np.clip(0.72 + 0.1 * haste, 0.4, 0.97))
+    return _Syllables(of, (beats - of).astype(np.float32), voiced_share, int(of[-1]) + 1)
+
+
+def _source(mood: float, haste: float, syllables: _Syllables, rng: np.random.Generator) -> Sound:
+    """The glottis `[n]`: slope of a raised-cosine pulse that is open for 60 % of each period, and breath through it."""
+    base = np.exp(rng.normal(np.log(155), 0.2) + 0.12 * mood)  # Hz: from low men's to high women's voices
+    span = np.exp(0.25 * mood)  # lively voices move further
+    steps = 1 + rng.normal(0, 0.08 * span, syllables.total)
+    pitch = base * (steps[syllables.of] - 0.15 * span * (syllables.place - 0.5))  # [n] Hz
+    phase = np.cumsum(pitch / BASE_RATE)
+    phase = (phase - np.floor(phase)).astype(np.float32) / np.float32(0.6)
+    is_open = phase < 1
+    slope = np.sin(np.float32(2 * np.pi) * phase) * is_open * np.float32(base / BASE_RATE * np.pi / 0.6)
+    breath = rng.standard_normal(len(phase), dtype=np.float32) * np.float32(0.006 * np.exp(0.8 * haste))
+    return np.asarray(slope + breath * (np.float32(0.3) + is_open))
+
+
+def _through_formants(source: Sound, mood: float, syllables: _Syllables, rng: np.random.Generator) -> Sound:
+    """Each frame filtered by its syllable's vowel, and tilted: a good mood is bright, a bad one dull."""
+    tract = np.exp(rng.normal(0, 0.06))  # shorter vocal tracts shift all formants up
+    vowels = tract * _VOWELS[rng.integers(len(_VOWELS), size=syllables.total)]  # [S, 3]
+    tilt_db = 3.2 * mood * _OCTAVES
+    response = (_response(vowels) * 10 ** (tilt_db / 20)).astype(np.float32)  # [S, 257]
+    padded = np.concatenate([np.zeros(_HOP, np.float32), source, np.zeros(_FRAME, np.float32)])
+    frames = np.lib.stride_tricks.sliding_window_view(padded, _FRAME)[::_HOP]  # [F, 512]
+    middles = np.minimum(np.arange(len(frames)) * _HOP, len(source) - 1)
+    spectra = np.fft.rfft(frames * _WINDOW) * response[syllables.of[middles]]
+    filtered = np.fft.irfft(spectra)  # [F, 512]
+    halves = np.zeros((len(frames) + 1, _HOP), dtype=np.float32)
+    halves[:-1] += filtered[:, :_HOP]
+    halves[1:] += filtered[:, _HOP:]
+    return halves.reshape(-1)[_HOP : _HOP + len(source)]
+
+
+def _response(formants: Floats) -> Floats:
+    """Magnitude `[S, 257]` of second-order resonators in series at formants `[S, 3]`, each 1 at 0 Hz."""
+    f, center, width = _FREQUENCIES, formants[..., None], _BANDWIDTHS[:, None]
+    gain = center**2 / np.sqrt((center**2 - f**2) ** 2 + (width * f) ** 2)  # [S, 3, 257]
+    product: Floats = gain.prod(axis=1)
+    return product
+
+
+def _loudness(syllables: _Syllables) -> Sound:
+    """Each syllable swells and fades `[n]` within the voiced share of its time; the rest is pause."""
+    inside = np.minimum(syllables.place / np.float32(syllables.voiced_share), 1)
+    return np.asarray(np.sqrt(4 * inside * (1 - inside)))
+
+
+def _room(samples: int, rng: np.random.Generator) -> Sound:
+    """Noise of the room, 50 to 62 dB below full scale."""
+    return rng.standard_normal(samples, dtype=np.float32) * np.float32(10 ** (rng.uniform(-62, -50) / 20))
+
+
+def resample(sound: Sound, rate: int) -> Sound:
+    """From BASE_RATE to `rate` by cutting or padding the spectrum: exact for a band-limited sound."""
+    if rate == BASE_RATE:
+        return sound
+    # A multiple of 320 keeps the new length whole at every rate of RATES and the FFT fast.
+    padded = np.pad(sound, (0, -len(sound) % 320))
+    length = len(padded) * rate // BASE_RATE
+    spectrum = np.fft.rfft(padded)[: length // 2 + 1]
+    return np.asarray(np.fft.irfft(spectrum, length) * np.float32(rate / BASE_RATE))
+
+
+def _encode(sound: Sound, rng: np.random.Generator) -> bytes:
+    chance, is_stereo, is_flac, is_mulaw, left = rng.random(5)
+    rate = next(rate for rate, share in RATES if chance < share)
+    sound = np.clip(resample(sound, rate), -0.999, 0.999)
+    if is_stereo < _STEREO:
+        sound = np.stack([sound * (0.5 + 0.5 * left), sound * (1 - 0.5 * left)], axis=1)  # [n, 2]
+    container, subtype = ("FLAC", "PCM_16") if is_flac < _FLAC else ("WAV", "PCM_16")
+    if container == "WAV" and rate == 8_000 and is_mulaw < _MULAW:
+        subtype = "ULAW"
+    out = io.BytesIO()
+    soundfile.write(out, sound, rate, format=container, subtype=subtype)
+    return out.getvalue()

@@ -1,0 +1,101 @@
+"""Classifier: classes from labels of several types, the prior as first guess, the temperature."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from models.errors import ConfigError
+from models.heads.classifier import CLASSES_METADATA, ClassifierHead, ClassifierSpec
+from models.schema import DIM_METADATA
+
+
+def fitted(labels: pa.Array) -> ClassifierSpec:
+    return ClassifierSpec(label="churned").fitted(labels, input_dim=2)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (pa.array([True, False, None]), (False, True)),
+        (pa.array([3, 1, 3], pa.int8()), (1, 3)),
+        (pa.array([1.0, 0.0, None]), (0, 1)),
+        (pa.array(["b", "a", "c"]), ("a", "b", "c")),
+        (pa.array(["b", "a"]).dictionary_encode(), ("a", "b")),
+        (pa.array(["b", "a"], pa.large_string()), ("a", "b")),
+    ],
+)
+def test_classes_are_the_sorted_labels(labels: pa.Array, classes: tuple[object, ...]) -> None:
+    """Classes stand in ascending order, nulls left out, whatever the label's type."""
+    spec = fitted(labels)
+    assert spec.classes == classes
+    assert [type(c) for c in spec.classes] == [type(c) for c in classes]
+
+
+def test_targets_are_class_indices() -> None:
+    """A label becomes its class's index; null and a class that training never saw become NaN."""
+    spec = fitted(pa.array(["a", "b", "c"]))
+    targets = spec.targets(pa.array(["c", None, "a", "new"]))
+    np.testing.assert_array_equal(targets, np.array([2, np.nan, 0, np.nan], np.float32))
+
+
+def test_the_first_guess_is_the_prior() -> None:
+    """With zero input the untrained head says how frequent each class was: P(True) = 3/4."""
+    spec = fitted(pa.array([True, True, True, False]))
+    assert spec.prior == (0.25, 0.75)
+    scores = spec.build().eval().scores(torch.zeros(1, 2))
+    assert scores.tolist() == pytest.approx([0.75])
+
+
+def test_several_classes_sum_to_one() -> None:
+    """Three classes give a list of three probabilities, the prior for zero input."""
+    scores = fitted(pa.array(["a", "b", "c", "c"])).build().eval().scores(torch.zeros(1, 2))
+    assert scores[0].tolist() == pytest.approx([0.25, 0.25, 0.5])
+
+
+def test_classes_stand_in_the_columns_metadata() -> None:
+    """A reader finds which place belongs to which class, and how long the list is."""
+    [field] = fitted(pa.array(["a", "b", "c"])).output_fields("segment")
+    assert json.loads(field.metadata[CLASSES_METADATA]) == ["a", "b", "c"]
+    assert field.metadata[DIM_METADATA] == b"3"
+
+
+def test_temperature_has_the_known_optimum() -> None:
+    """Logits of ±2 of which 3 in 4 are right: sigmoid(2 / T) = 3/4, so T = 2 / log 3."""
+    head = ClassifierHead(fitted(pa.array([True, False])))
+    raw = torch.full((4, 1), 2.0)
+    head.calibrate(raw, torch.tensor([1.0, 1.0, 1.0, 0.0]))
+    assert head.get_buffer("temperature").item() == pytest.approx(2 / math.log(3), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (pa.array([True, True, None]), "2 to 1000 classes; got 1"),
+        (pa.array([None, None], pa.string()), "got 0"),
+        (pa.array([0.5, 1.0]), "whole numbers"),
+        (pa.array([[1], [2]]), "bool, integer or string; got list"),
+        (pa.array(range(2000)), "got 2000"),
+    ],
+)
+def test_labels_that_are_no_classes_are_refused(labels: pa.Array, message: str) -> None:
+    """The error names the label column and what is wrong with it."""
+    with pytest.raises(ConfigError, match=message):
+        fitted(labels)
+
+
+def test_a_label_of_another_type_is_refused() -> None:
+    """Training saw strings; numbers at evaluation are a configuration error, not 'unknown'."""
+    with pytest.raises(ConfigError, match="type string as in training"):
+        fitted(pa.array(["a", "b"])).targets(pa.array([1, 2]))
+
+
+def test_an_unfitted_classifier_cannot_be_built() -> None:
+    """Without classes there is nothing to build; the error says what to run."""
+    with pytest.raises(ConfigError, match="amalgam train"):
+        ClassifierSpec(label="churned").build()

@@ -1,0 +1,1 @@
+"""Tests of pipelines on real Beam runners."""

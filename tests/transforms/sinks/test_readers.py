@@ -1,0 +1,54 @@
+"""Tests of the output with the readers that users have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dask.dataframe as dd
+import duckdb
+import pandas as pd
+import pyarrow.dataset as ds
+import pytest
+
+from tests.transforms.sinks.samples import DATE, publish, rows, run_info, write_units
+from transforms.sinks.layout import Layout
+from transforms.sinks.parquet import ParquetSinkSpec
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A published date, with another run's work in progress beside it."""
+    for tag in ("first", "second"):
+        sink = ParquetSinkSpec(path=str(tmp_path)).for_run(run_info(tag)).build()
+        parts = write_units(sink)
+        if tag == "first":
+            publish(sink, parts)
+    return Layout(tmp_path).features(DATE)
+
+
+def test_all_readers_see_the_same_rows(folder: Path) -> None:
+    """pandas, dask, duckdb and pyarrow: the same 30 keys and the same embeddings."""
+    expected = {
+        key: tuple(value)
+        for key, value in zip(*rows(30).select(["customer_id", "emb_photo"]).to_pydict().values(), strict=True)
+    }
+    frames = {
+        "pandas": pd.read_parquet(folder),
+        "dask": dd.read_parquet(folder).compute(),
+        "duckdb": duckdb.read_parquet(f"{folder}/*.parquet").df(),
+        "pyarrow": ds.dataset(folder, format="parquet").to_table().to_pandas(),
+    }
+    for name, frame in frames.items():
+        seen = {key: tuple(value) for key, value in zip(frame["customer_id"], frame["emb_photo"], strict=True)}
+        assert seen == expected, name
+
+
+def test_all_readers_see_the_same_rows_from_above(folder: Path) -> None:
+    """From `features/`, where the date is a partition column, nothing of staging is seen."""
+    root = folder.parent
+    assert len(pd.read_parquet(root)) == 30
+    assert len(dd.read_parquet(root)) == 30
+    counted = duckdb.sql(
+        f"select count(*) from read_parquet('{root}/**/*.parquet', hive_partitioning = true)"
+    ).fetchone()
+    assert counted == (30,)

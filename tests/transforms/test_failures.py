@@ -1,0 +1,60 @@
+"""Tests of failure notes: the class and text of an error survive the way through a runner."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from models.errors import AmalgamError, ConfigError, DataRefused, InternalError, Problem, TemporaryError
+from transforms.failures import clear_failures, note_failure, read_failure
+
+
+def note(folder: Path, error: Exception) -> None:
+    """Raise inside a noting block."""
+    with pytest.raises(type(error)), note_failure(str(folder), "u1"):
+        raise error
+
+
+def test_no_note_is_no_failure(tmp_path: Path) -> None:
+    """Neither an empty folder nor a missing one."""
+    assert read_failure(str(tmp_path / "none")) is None
+
+
+@pytest.mark.parametrize("error", [DataRefused("d"), TemporaryError("t"), ConfigError([Problem("a.b", "must be c")])])
+def test_class_and_text_survive(tmp_path: Path, error: AmalgamError) -> None:
+    """What the driver raises has the same exit code and the same sentence."""
+    note(tmp_path, error)
+
+    found = read_failure(str(tmp_path))
+
+    assert type(found) is type(error)
+    assert str(found) == str(error)
+
+
+def test_an_unknown_error_is_internal_and_keeps_its_traceback(tmp_path: Path) -> None:
+    """A bug in a worker ends in exit 70, with the place where it happened as a note."""
+    note(tmp_path, ZeroDivisionError("division by zero"))
+
+    found = read_failure(str(tmp_path))
+
+    assert isinstance(found, InternalError)
+    assert "ZeroDivisionError: division by zero" in str(found)
+    assert "Traceback" in found.__notes__[0]
+
+
+def test_a_configuration_error_explains_the_others(tmp_path: Path) -> None:
+    """Of several notes the configuration's wins, then those that trying again cannot help."""
+    for error in (TemporaryError("t"), DataRefused("d"), ConfigError("c")):
+        note(tmp_path, error)
+
+    assert isinstance(read_failure(str(tmp_path)), ConfigError)
+
+
+def test_notes_can_be_cleared(tmp_path: Path) -> None:
+    """An earlier attempt's failure must not decide this one's exit code."""
+    note(tmp_path, DataRefused("d"))
+
+    clear_failures(str(tmp_path))
+
+    assert read_failure(str(tmp_path)) is None

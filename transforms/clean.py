@@ -1,0 +1,42 @@
+"""Clean: every modality of a batch, cleaned and normalized; issue codes carry the modality's name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from models.arrow import concat_lists, list_parts, set_column
+from models.schema import ISSUES, ISSUES_TYPE, clean_column
+from transforms.modalities.base import ModalitySpec
+
+
+class Clean:
+    """BatchOp: adds `clean_<modality>` (null where masked) for every modality, and `issues`."""
+
+    def __init__(self, modalities: Mapping[str, ModalitySpec]) -> None:
+        self._modalities = dict(modalities)
+        self._cleaners = {name: spec.build() for name, spec in self._modalities.items()}
+
+    def output_schema(self, schema: pa.Schema) -> pa.Schema:
+        """The input's columns, then the cleaned ones, then `issues`."""
+        for name, spec in self._modalities.items():
+            schema = schema.append(pa.field(clean_column(name), spec.cleaned_type()))
+        return schema.append(pa.field(ISSUES, ISSUES_TYPE))
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The batch with cleaned values."""
+        issues = []
+        for name, spec in self._modalities.items():
+            cleaned = self._cleaners[name](spec.gather(batch))
+            batch = batch.append_column(clean_column(name), cleaned.values)
+            issues.append(named_issues(name, cleaned.issues))
+        return set_column(batch, ISSUES, concat_lists(*issues).cast(ISSUES_TYPE))
+
+
+def named_issues(modality: str, codes: pa.Array) -> pa.Array:
+    """list<string> of `<modality>.<code>` from a list<string> of codes."""
+    values, offsets = list_parts(codes)
+    named = pc.binary_join_element_wise(pa.scalar(modality), values, ".").cast(pa.string())
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), named)

@@ -1,0 +1,96 @@
+"""Images: formats allow-listed, limits checked before decoding; any picture to a small upright RGB square."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field
+
+from models.arrow import from_numpy
+from transforms.modalities._pixels import Fit, Pixels, decode
+from transforms.modalities.base import Cleaned, Cleaner, IssueLog, ModalitySpec
+from transforms.modalities.external import AllowedRoots, Refused, Resolver, check_external, gather_external
+
+ImageFormat = Literal["jpeg", "png", "webp", "gif", "bmp", "tiff"]
+
+
+class ImageSpec(ModalitySpec):
+    """A photo or drawing, as bytes, `{bytes, path}` or a path; cleaned to RGB squares.
+
+    The first frame of an animation stands for it; transparency is laid on white; colour profiles are not
+    applied. Issue codes: `empty`, `too_large`, `format_refused`, `decode_failed`; and by path
+    also `path_not_allowed`, `not_found`, `not_readable`.
+    """
+
+    kind = "image"
+    default_encoder = "image_histograms"
+
+    column: str
+    """The input column."""
+    size: int = Field(default=64, ge=1, le=2048)
+    """Side of the square in pixels; an encoder may ask for another."""
+    fit: Fit = "crop"
+    """How an oblong picture becomes a square: `crop` its centre, `pad` it with white, or `stretch` it."""
+    max_pixels: int = Field(default=40_000_000, ge=1, le=178_956_970)
+    """Most pixels of a picture, read from its header. 40 Mpx is above what phones and most cameras store and
+    costs about 0.4 GB while it is decoded; Pillow itself refuses more than 178,956,970."""
+    max_bytes: int = Field(default=64 * 1024**2, ge=1)
+    """Most bytes of a file. 64 MiB hold any picture of `max_pixels` that was compressed at all."""
+    formats: tuple[ImageFormat, ...] = Field(default=("jpeg", "png", "webp", "gif", "bmp", "tiff"), min_length=1)
+    """Formats that may be decoded; the content decides, not the name."""
+    allowed_roots: AllowedRoots = ()
+    """Folders or URIs under which pictures may be read by path; without any, paths are refused."""
+
+    def input_columns(self) -> tuple[str, ...]:
+        """The one column."""
+        return (self.column,)
+
+    def check_types(self, schema: pa.Schema) -> list[str]:
+        """Whether the column holds bytes, `{bytes, path}` structs or paths."""
+        return check_external(schema, self.column)
+
+    def gather(self, batch: pa.RecordBatch) -> pa.Array:
+        """The column as it is; nothing is read yet."""
+        return gather_external(batch, self.column)
+
+    def cleaned_type(self) -> pa.DataType:
+        """fixed_size_list<uint8>[size·size·3]: RGB, row-major height, width, channel."""
+        return pa.list_(pa.uint8(), self.size * self.size * 3)
+
+    def build(self) -> Cleaner:
+        """The cleaner; from now on Pillow's warnings are ignored in this process."""
+        # Once, and for good: `catch_warnings` around each picture would not be safe with threads. What Pillow
+        # warns of is either refused by our own limits or counted as an issue.
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        return ImageCleaner(self)
+
+
+class ImageCleaner:
+    """Decodes images into one array; safe to call from several threads."""
+
+    def __init__(self, spec: ImageSpec) -> None:
+        self.spec = spec
+        self.resolve = Resolver(spec.allowed_roots, spec.max_bytes)
+
+    def __call__(self, values: pa.Array) -> Cleaned:
+        """RGB squares of n values; null where there is none."""
+        log = IssueLog(len(values))
+        width = self.spec.size * self.spec.size * 3
+        pixels = np.zeros((len(values), width), dtype=np.uint8)  # [n, size·size·3]
+        valid = np.zeros(len(values), dtype=np.bool_)
+        for row, content in enumerate(self.resolve(values, log)):
+            if content is None:
+                continue
+            try:
+                pixels[row] = self._decode(content).reshape(-1)
+                valid[row] = True
+            except Refused as refused:
+                log.add(refused.code, row)
+        return Cleaned(from_numpy(pixels, valid), log.to_arrow())
+
+    def _decode(self, content: memoryview) -> Pixels:
+        spec = self.spec
+        return decode(content, spec.formats, spec.max_pixels, spec.size, spec.fit)

@@ -1,0 +1,213 @@
+"""Process: the one DoFn. A unit is read, cleaned, encoded, fused, scored and closed as a part within one call."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from models.arrow import Int64, list_parts
+from models.batch import chain
+from models.ops import EmbedSpec
+from models.schema import ISSUES, clean_column, emb_column
+from transforms import metrics
+from transforms.clean import Clean
+from transforms.embed import Embed, Pending
+from transforms.failures import note_failure
+from transforms.ledger import UnitCounts
+from transforms.project import Project
+from transforms.read import RowGroupUnreadable, read_unit
+from transforms.recipe import Recipe
+from transforms.reject import ROW_GROUP, Reject, Rejected, readable_key
+from transforms.sinks.base import Part, PartWriter, Sink, SinkSpec
+from transforms.units import Unit
+from transforms.workers.base import Workers, WorkersSpec
+
+Clock = Callable[[], float]
+
+
+class UnitProcessor:
+    """Turns units into parts; holds the cleaners, the workers' handles and the fusion of one process."""
+
+    def __init__(self, recipe: Recipe, sink: Sink, workers: Workers, clock: Clock = time.perf_counter) -> None:
+        self._recipe = recipe
+        self._sink = sink
+        self._clock = clock
+        self._clean = Clean(recipe.modalities)
+        self._embed = Embed({m: workers.remote(EmbedSpec(name=m, encoder=e), m) for m, e in recipe.encoders.items()})
+        ops = [spec.build() for spec in (recipe.fuse, recipe.score) if spec is not None]
+        self._fuse_and_score = chain(*ops) if ops else None
+        self._project = Project(recipe)
+        self.output_schema = self._project.output_schema(recipe.schema)
+        self.record_type = pa.struct(list(recipe.schema))
+
+    def __call__(self, unit: Unit, repeated: Int64) -> Part:
+        """Process one unit.
+
+        Args:
+            unit: what to read.
+            repeated: numbers of the rows whose key stood earlier in the input.
+
+        Returns:
+            The part that the sink closed; from then on the unit is done.
+        """
+        lost: dict[int, str] = {}
+        while True:  # once more for every row group that turns out to be unreadable
+            writer = self._sink.open(unit.id, self.output_schema, self.record_type)
+            try:
+                counts = _Attempt(self, unit, repeated, lost, writer).run()
+                return writer.close(counts)
+            except RowGroupUnreadable as error:
+                writer.abandon()
+                lost[error.row_group] = error.reason
+            except BaseException:
+                writer.abandon()
+                raise
+
+
+class _Attempt:
+    """One pass over one unit: the window of batches under way, and the counts."""
+
+    def __init__(
+        self, owner: UnitProcessor, unit: Unit, repeated: Int64, lost: Mapping[int, str], writer: PartWriter
+    ) -> None:
+        self._owner = owner
+        self._recipe = owner._recipe
+        self._unit = unit
+        self._lost = lost
+        self._writer = writer
+        self._reject = Reject(self._recipe.schema, self._recipe.key, unit.id, repeated)
+        self._window: deque[Pending] = deque()
+        self.counts = UnitCounts(bytes_read=unit.bytes)
+
+    def run(self) -> UnitCounts:
+        limits = self._recipe.limits
+        batches = read_unit(
+            self._unit,
+            self._recipe.schema,
+            batch_rows=limits.batch_rows,
+            batch_bytes=limits.batch_bytes,
+            without=self._lost,
+        )
+        for batch in self._timed("read", batches):
+            self._start(batch)
+            while sum(p.nbytes for p in self._window) > limits.window_bytes and len(self._window) > 1:
+                self._finish(self._window.popleft())
+        while self._window:
+            self._finish(self._window.popleft())
+        self._count_lost()
+        self.counts.check(f"unit {self._unit.id}", self._unit.rows)
+        return self.counts
+
+    def _start(self, batch: pa.RecordBatch) -> None:
+        self.counts.rows_read += batch.num_rows
+        with self._stage("clean"):
+            cleaned = self._owner._clean(batch)
+            kept = self._keep(self._reject(cleaned, "clean", [clean_column(m) for m in self._recipe.modalities]))
+        if kept.num_rows:
+            with self._stage("submit"):
+                self._window.append(self._owner._embed.submit(kept))
+
+    def _finish(self, pending: Pending) -> None:
+        with self._stage("embed"):
+            embedded = pending.result()
+        kept = self._keep(self._reject(embedded, "embed", [emb_column(m) for m in self._recipe.modalities]))
+        if not kept.num_rows:
+            return
+        if self._owner._fuse_and_score is not None:
+            with self._stage("score"):
+                kept = self._owner._fuse_and_score(kept)
+        with self._stage("write"):
+            self._writer.write(self._owner._project(kept))
+        self._count(kept)
+
+    def _keep(self, rejected: Rejected) -> pa.RecordBatch:
+        if rejected.quarantined.num_rows:
+            self._writer.quarantine(rejected.quarantined)
+            keys = rejected.quarantined.column("key").to_pylist()
+            for reason, key in zip(rejected.quarantined.column("reason").to_pylist(), keys, strict=True):
+                self.counts.quarantined[reason] += 1
+                self.counts.examples.setdefault(reason, str(key))
+        return rejected.kept
+
+    def _count_lost(self) -> None:
+        for piece in self._unit.slices:
+            if piece.row_group in self._lost:
+                rows = np.arange(piece.first, piece.first + piece.rows)
+                self._writer.quarantine(self._reject.lost(rows))
+                self.counts.rows_read += piece.rows
+                self.counts.quarantined[ROW_GROUP] += piece.rows
+                place = f"{self._unit.name}, row group {piece.row_group}: {self._lost[piece.row_group]}"
+                self.counts.examples.setdefault(ROW_GROUP, place)
+
+    def _count(self, published: pa.RecordBatch) -> None:
+        self.counts.rows_published += published.num_rows
+        for modality, spec in self._recipe.modalities.items():
+            present = published.num_rows - published.column(emb_column(modality)).null_count
+            absent = spec.gather(published).null_count
+            self.counts.present[modality] += present
+            self.counts.absent[modality] += absent
+            self.counts.masked[modality] += published.num_rows - present - absent
+        codes, offsets = list_parts(published.column(ISSUES))
+        if len(codes):
+            self._count_issues(codes, np.repeat(np.arange(published.num_rows), np.diff(offsets)), published)
+
+    def _count_issues(self, codes: pa.Array, rows: Int64, published: pa.RecordBatch) -> None:
+        keys = readable_key(published.column(published.schema.get_field_index(self._recipe.key)))
+        for entry in pc.value_counts(codes).to_pylist():
+            self.counts.issues[entry["values"]] += entry["counts"]
+            first = rows[pc.index(codes, entry["values"]).as_py()]
+            self.counts.examples.setdefault(entry["values"], keys[int(first)].as_py())
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        start = self._owner._clock()
+        yield
+        seconds = self._owner._clock() - start
+        self.counts.seconds[name] = self.counts.seconds.get(name, 0.0) + seconds
+
+    def _timed(self, name: str, items: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        iterator = iter(items)
+        while True:
+            with self._stage(name):
+                item = next(iterator, None)
+            if item is None:
+                return
+            yield item
+
+
+class ProcessUnits(beam.DoFn):  # type: ignore[misc]  # Beam ships no types
+    """(unit id, {"unit": [Unit], "repeated": [row numbers, …]}) -> (unit id, Part as JSON)."""
+
+    def __init__(self, recipe: Recipe, sink: SinkSpec, workers: WorkersSpec, failures: str) -> None:
+        self._recipe = recipe
+        self._sink = sink
+        self._workers_spec = workers
+        self._failures = failures
+
+    def setup(self) -> None:
+        """Build cleaners and fusion, and connect to the workers: once per process."""
+        with note_failure(self._failures, "setup"):
+            self._workers = self._workers_spec.build()
+            self._processor = UnitProcessor(self._recipe, self._sink.build(), self._workers)
+
+    def process(self, element: tuple[str, Mapping[str, Iterable[object]]]) -> Iterator[str]:
+        """Process one unit, unless only its repeated keys are here because it was done before."""
+        name, grouped = element
+        for unit in grouped["unit"]:
+            assert isinstance(unit, Unit)
+            repeated = [np.asarray(rows, np.int64) for rows in grouped["repeated"]]
+            with note_failure(self._failures, name):
+                part = self._processor(unit, np.concatenate([np.empty(0, np.int64), *repeated]))
+            metrics.count(part.counts)
+            yield part.unit
+
+    def teardown(self) -> None:
+        """Let go of the workers."""
+        self._workers.close()

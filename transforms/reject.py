@@ -1,0 +1,115 @@
+"""Reject: the one step that removes rows. What it takes out goes to quarantine with a reason and the whole record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.types as pt
+
+from models.arrow import Int64, valid_mask
+from models.schema import ROW
+from transforms.keys import usable_keys
+
+KEY_MISSING = "key.missing"
+KEY_DUPLICATE = "key.duplicate"
+NO_MODALITY = "row.no_modality"
+ROW_GROUP = "file.row_group"
+
+
+def quarantine_schema(record: pa.DataType) -> pa.Schema:
+    """Schema of a quarantine file; `record` is the struct of the whole input record."""
+    return pa.schema(
+        [
+            pa.field("key", pa.string()),
+            pa.field("reason", pa.string(), nullable=False),
+            pa.field("stage", pa.string(), nullable=False),
+            pa.field("unit", pa.string(), nullable=False),
+            pa.field("row", pa.int64(), nullable=False),
+            pa.field("record", record),
+        ]
+    )
+
+
+class Rejected(NamedTuple):
+    """A batch, split."""
+
+    kept: pa.RecordBatch
+    quarantined: pa.RecordBatch
+    """Of `quarantine_schema`."""
+
+
+class Reject:
+    """Splits batches into rows that can be published and rows that cannot."""
+
+    def __init__(self, schema: pa.Schema, key: str, unit: str, repeated: Int64) -> None:
+        self._schema = schema
+        self._key = key
+        self._unit = unit
+        self._repeated = repeated
+        self._quarantine = quarantine_schema(pa.struct(list(schema)))
+
+    def __call__(self, batch: pa.RecordBatch, stage: str, present: Sequence[str]) -> Rejected:
+        """Split a batch.
+
+        Args:
+            batch: the input's columns and more.
+            stage: named in quarantine (`clean`, `embed`).
+            present: columns of which at least one must not be null in a row that stays.
+        """
+        reasons = self._reasons(batch, present)
+        kept = reasons == ""
+        if kept.all():
+            return Rejected(batch, self._none())
+        removed = batch.filter(pa.array(~kept))
+        return Rejected(batch.filter(pa.array(kept)), self._record(removed, reasons[~kept], stage))
+
+    def lost(self, rows: Int64) -> pa.RecordBatch:
+        """Quarantine lines for rows that could not even be read: no key, no record."""
+        n = len(rows)
+        columns = [
+            pa.nulls(n, pa.string()),
+            pa.array([ROW_GROUP] * n),
+            pa.array(["read"] * n),
+            pa.array([self._unit] * n),
+        ]
+        record = pa.nulls(n, self._quarantine.field("record").type)
+        return pa.RecordBatch.from_arrays([*columns, pa.array(rows, pa.int64()), record], schema=self._quarantine)
+
+    def _reasons(self, batch: pa.RecordBatch, present: Sequence[str]) -> npt.NDArray[np.str_]:
+        reasons = np.full(batch.num_rows, "", dtype="U32")
+        usable = np.zeros(batch.num_rows, dtype=np.bool_)
+        for name in present:
+            usable |= valid_mask(batch.column(batch.schema.get_field_index(name)))
+        reasons[~usable] = NO_MODALITY
+        rows = batch.column(batch.schema.get_field_index(ROW)).to_numpy()
+        reasons[np.isin(rows, self._repeated)] = KEY_DUPLICATE
+        reasons[~usable_keys(batch.column(batch.schema.get_field_index(self._key)))] = KEY_MISSING
+        return reasons
+
+    def _record(self, rows: pa.RecordBatch, reasons: npt.NDArray[np.str_], stage: str) -> pa.RecordBatch:
+        n = rows.num_rows
+        inputs = [rows.column(rows.schema.get_field_index(f.name)) for f in self._schema]
+        record = pa.StructArray.from_arrays(inputs, fields=list(self._schema))
+        columns = [
+            readable_key(rows.column(rows.schema.get_field_index(self._key))),
+            pa.array(reasons.tolist(), pa.string()),
+            pa.array([stage] * n, pa.string()),
+            pa.array([self._unit] * n, pa.string()),
+            rows.column(rows.schema.get_field_index(ROW)),
+            record,
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=self._quarantine)
+
+    def _none(self) -> pa.RecordBatch:
+        return pa.RecordBatch.from_pylist([], schema=self._quarantine)
+
+
+def readable_key(keys: pa.Array) -> pa.Array:
+    """Keys as strings; binary keys in hex."""
+    if pt.is_binary(keys.type):
+        return pa.array([None if k is None else k.hex() for k in keys.to_pylist()], pa.string())
+    return keys.cast(pa.string())
