@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import json
 import pkgutil
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -33,9 +34,7 @@ FAMILIES: dict[str, str] = {
 class Spec(BaseModel, Generic[T]):
     """A frozen, picklable description of one component; unknown keys are refused."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", arbitrary_types_allowed=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False, use_attribute_docstrings=True)
 
     kind: ClassVar[str]
     """The name in job files; the same as the file's name."""
@@ -71,6 +70,8 @@ def digest(value: object) -> str:
 
 def _from_job_folder(value: object, info: ValidationInfo) -> object:
     folder = (info.context or {}).get("folder")
+    if value == "":
+        raise ValueError("must name a file or folder; got ''")
     if folder is None or not isinstance(value, str) or "://" in value or Path(value).is_absolute():
         return value
     return str((Path(folder) / value).resolve())
@@ -102,9 +103,7 @@ def discover(family: str) -> dict[str, type[Spec[Any]]]:
         named = [cls for cls in found if getattr(cls, "kind", None) == name]
         if found and len(named) != 1:
             kinds_seen = [getattr(cls, "kind", None) for cls in found]
-            raise ConfigError(
-                f"{module.__file__} must define one Spec of kind {name!r}; got kinds {kinds_seen}"
-            )
+            raise ConfigError(f"{module.__file__} must define one Spec of kind {name!r}; got kinds {kinds_seen}")
         if named:
             kinds[name] = named[0]
     return kinds
@@ -127,36 +126,76 @@ def parse(
     kinds = discover(family)
     kind = value.get(key)
     if kind not in kinds:
-        return None, [
-            Problem(f"{path}.{key}", f"must be one of {sorted(kinds)}; got {kind!r}{nearest(kind, kinds)}")
-        ]
+        return None, [Problem(f"{path}.{key}", f"must be one of {sorted(kinds)}; got {kind!r}{nearest(kind, kinds)}")]
     settings = {k: v for k, v in value.items() if k != key}
-    known = sorted(set(kinds[kind].model_fields) - kinds[kind].derived)
-    if refused := sorted(kinds[kind].derived & set(settings)):
-        return None, [
-            Problem(f"{path}.{name}", f"unknown key {name!r}; known keys: {', '.join(known)}")
-            for name in refused
-        ]
+    return validate(kinds[kind], settings, path, folder=folder)
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def validate(
+    model: type[M], settings: Mapping[str, object], path: str, *, folder: str | None = None
+) -> tuple[M | None, list[Problem]]:
+    """Settings from a job file as a model, or every problem found in them; derived fields are unknown keys.
+
+    Args:
+        model: a Spec, or another pydantic model that refuses unknown keys.
+        settings: what stands in the job file.
+        path: its YAML path, for messages.
+        folder: the job file's folder, where relative paths start.
+    """
+    derived: frozenset[str] = getattr(model, "derived", frozenset()) & settings.keys()
+    problems = [Problem(f"{path}.{name}", _unknown(name, settings_at(model))) for name in sorted(derived)]
+    given = {name: value for name, value in settings.items() if name not in derived}
     try:
-        return kinds[kind].model_validate(settings, context={"folder": folder}), []
+        valid = model.model_validate(given, context={"folder": folder})
     except ValidationError as error:
-        return None, problems_of(error, path, known)
+        return None, problems + problems_of(error, path, model)
+    return (None, problems) if problems else (valid, [])
 
 
-def problems_of(error: ValidationError, path: str, known: Iterable[str]) -> list[Problem]:
+def settings_at(model: type[BaseModel], place: Iterable[object] = ()) -> list[str]:
+    """Names that a job file may hold in a model, or at a place inside it where another model stands."""
+    for name in place:
+        inner = model.model_fields[str(name)].annotation if str(name) in model.model_fields else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    return sorted(set(model.model_fields) - getattr(model, "derived", frozenset()))
+
+
+_UNION_MEMBER = re.compile(r"constrained-\w+|\w+\[.*\]")  # in a location: which member of a union was tried
+
+
+def problems_of(error: ValidationError, path: str, model: type[BaseModel]) -> list[Problem]:
     """Pydantic's findings in our sentence shape: *what* must be *what*; got *what*; the nearest known key."""
-    problems = []
+    found: dict[str, list[str]] = {}
+    got: dict[str, object] = {}
     for item in error.errors(include_url=False):
-        where = ".".join([path, *map(str, item["loc"])]).strip(".")
+        place = [part for part in item["loc"] if not _UNION_MEMBER.fullmatch(str(part))]
+        where = ".".join([path, *map(str, place)])
         if item["type"] == "extra_forbidden":
-            name = str(item["loc"][-1])
-            message = f"unknown key {name!r}{nearest(name, known)}; known keys: {', '.join(sorted(known))}"
+            found[where] = [_unknown(place[-1], settings_at(model, place[:-1]))]
         elif item["type"] == "missing":
-            message = "is missing and must be given"
+            found[where] = ["is missing and must be given"]
         else:
-            message = f"{item['msg'].removeprefix('Value error, ')}; got {item['input']!r}"
-        problems.append(Problem(where, message))
-    return problems
+            message = item["msg"].removeprefix("Value error, ").replace("Input should be", "must be", 1)
+            found.setdefault(where, []).append(message.removeprefix(f"{where} "))
+            got[where] = item["input"]
+    return [Problem(where, _sentence(messages, where in got, got.get(where))) for where, messages in found.items()]
+
+
+def _sentence(messages: list[str], judged: bool, value: object) -> str:
+    """One sentence of what each member of a union would take (usually there is one), and what was given."""
+    first, *others = messages
+    sentence = " or ".join([first, *(message.removeprefix("must be ") for message in others)])
+    return f"{sentence}; got {value!r}" if judged and "; got " not in sentence else sentence
+
+
+def _unknown(name: object, known: list[str]) -> str:
+    listed = f"; known keys: {', '.join(known)}" if known else ""
+    return f"unknown key {name!r}{nearest(name, known)}{listed}"
 
 
 def nearest(name: object, known: Iterable[str]) -> str:

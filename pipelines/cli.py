@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import traceback
@@ -11,14 +10,14 @@ from types import FrameType
 from typing import Annotated
 
 import typer
-from typer.exceptions import Exit, TyperException
+from typer.exceptions import TyperException
 
 from models.errors import AmalgamError, UsageError
+from pipelines import logs
 
 app = typer.Typer(
     name="amalgam",
     help="Tables of mixed records in, fused embeddings, scores and decisions out: every night, at any size.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -66,11 +65,18 @@ def kinds(family: Annotated[str, typer.Argument(metavar="[FAMILY]", help="One fa
 
 
 @app.command(context_settings=BEAM, epilog="Example: amalgam plan job.yaml --date 2026-11-23")
-def plan(job: JobFile, date: Date = "", start: Start = "", end: End = "", overrides: Overrides = []) -> None:
+def plan(
+    ctx: typer.Context,
+    job: JobFile,
+    date: Date = "",
+    start: Start = "",
+    end: End = "",
+    overrides: Overrides = [],
+) -> None:
     """Check everything, measure a small sample, and say what a run would do."""
     from pipelines import commands
 
-    commands.plan(job, overrides, date, start, end)
+    commands.plan(job, overrides, date, start, end, ctx.args)
 
 
 @app.command(context_settings=BEAM, epilog="Example: amalgam fit job.yaml")
@@ -161,25 +167,22 @@ def main(args: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if args is None else args
     debug = "--debug" in arguments[: arguments.index("--") if "--" in arguments else None]
     arguments = [a for i, a in enumerate(arguments) if a != "--debug" or "--" in arguments[:i]]
+    logs.configure()
     previous = signal.signal(signal.SIGTERM, _terminate)
     try:
-        typer.main.get_command(app).main(args=arguments, prog_name="amalgam", standalone_mode=False)
-    except Exit as exit_:
-        return exit_.exit_code
+        # Commands return nothing; a number is typer's own code for --help (0) and for KeyboardInterrupt (130).
+        code = typer.main.get_command(app).main(args=arguments, prog_name="amalgam", standalone_mode=False)
+        return int(code or 0)
     except TyperException as error:
-        return _tell(UsageError(f"{error} (see `amalgam --help`)"), debug)
+        return _tell(UsageError(f"{error.format_message()} (see `amalgam --help`)"), debug)
     except AmalgamError as error:
         return _tell(error, debug)
     except (KeyboardInterrupt, Terminated) as error:
         return 130 if isinstance(error, KeyboardInterrupt) else 143
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:  # noqa: BLE001  # the last frame: whatever it is must end in a readable paragraph
         return _tell(error, debug)
     finally:
         signal.signal(signal.SIGTERM, previous)
-    return 0
 
 
 def _tell(error: Exception, debug: bool) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,11 +30,11 @@ def kinds(family: str) -> None:
     say(tables.kinds({name: discover(name) for name in FAMILIES if family in ("", name)}))
 
 
-def plan(path: Path, overrides: Sequence[str], date: str, start: str, end: str) -> None:
-    """Print what a run would do."""
+def plan(path: Path, overrides: Sequence[str], date: str, start: str, end: str, beam_args: Sequence[str]) -> None:
+    """Print what a run with these options would do."""
     from pipelines.plan import plan as make_plan
 
-    say(make_plan(load_job(path, overrides), interval(date, start, end)).text())
+    say(make_plan(load_job(path, overrides), interval(date, start, end), beam_args).text())
 
 
 def fit(path: Path, overrides: Sequence[str], beam_args: Sequence[str]) -> None:
@@ -42,7 +43,7 @@ def fit(path: Path, overrides: Sequence[str], beam_args: Sequence[str]) -> None:
 
     fitted = fit_statistics(load_job(path, overrides), beam_args)
     fields = sum(len(f) for f in fitted.statistics.values())
-    say(f"Fitted {fields} fields on {fitted.rows:,} rows: {fitted.folder}")
+    say(f"Fitted {fields} fields on the training part of {fitted.rows:,} rows: {fitted.folder}")
 
 
 def train(path: Path, overrides: Sequence[str], beam_args: Sequence[str]) -> None:
@@ -93,7 +94,7 @@ def show(path: Path, overrides: Sequence[str], run_id: str) -> None:
 
     known = {m.run.run_id: m for m in list_runs(output(load_job(path, overrides)))}
     if run_id not in known:
-        raise UsageError(f"RUN must be one of {', '.join(known) or 'no runs yet'}; got {run_id!r}")
+        raise UsageError(f"RUN must be a published run; got {run_id!r}; published: {', '.join(known) or 'none yet'}")
     say(tables.ledger(known[run_id]))
 
 
@@ -129,6 +130,9 @@ def output(job: Job) -> Path:
 
 
 def say(text: str) -> None:
-    """Print on stdout."""
-    sys.stdout.write(text.rstrip("\n") + "\n")
-    sys.stdout.flush()
+    """Print on stdout; a reader that has seen enough (`| head`) is no error."""
+    try:
+        sys.stdout.write(text.rstrip("\n") + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -9,14 +9,24 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from models.encoders.base import EncoderSpec
 from models.errors import ConfigError, Problem
 from models.fusion.base import FusionSpec
 from models.heads.base import HeadSpec
 from models.learn.supervised import SupervisedSpec
-from models.spec import JobPath, nearest, parse, problems_of
+from models.schema import (
+    CREATED_TIMESTAMP,
+    EVENT_TIMESTAMP,
+    FINGERPRINT,
+    FUSED,
+    ISSUES,
+    emb_column,
+    has_column,
+    share_column,
+)
+from models.spec import JobPath, nearest, parse, problems_of, validate
 from transforms.modalities.base import ModalitySpec
 from transforms.recipe import Limits
 from transforms.sinks.parquet import ParquetSinkSpec
@@ -50,12 +60,19 @@ class Input(Section):
 
     path: JobPath
     """File, folder or glob; `{date}` stands for the run's UTC day."""
-    key: str
+    key: str = Field(min_length=1)
     """Column that identifies a record; unique within a date."""
     event_timestamp: str | None = None
     """Column with the event's time; else the run's date."""
     allowed_roots: tuple[JobPath, ...] = ()
     """Folders or URIs below which columns of paths may be followed; the input's own folder when empty."""
+
+    @field_validator("path")
+    @classmethod
+    def _only_known_placeholders(cls, path: str) -> str:
+        if unknown := [found for found in re.findall(r"{[^}]*}", path) if found != "{date}"]:
+            raise ValueError(f"must hold no placeholder but {{date}}; got {unknown[0]!r}")
+        return path
 
     def location(self, date: str) -> str:
         """The path for one date."""
@@ -181,6 +198,8 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise ConfigError(f"line {key.start_mark.line + 1}: a key must be a name; got a {key.id}")
             if key.value in seen:
                 raise ConfigError(f"line {key.start_mark.line + 1}: key {key.value!r} must stand once; got it twice")
             seen.add(key.value)
@@ -245,7 +264,7 @@ class _Parser:
             self._problem("job", f"must be a name of letters, digits, '_', '-' and '.'; got {name!r}")
         input_ = self._section("input", Input)
         modalities = self._modalities(input_)
-        fusion = self._component("fusion", "fusion", self._source.get("fusion") or {"kind": "weighted_sum"})
+        fusion = self._fusion(modalities)
         heads = self._named("heads", "head")
         training = self._section("training", Training) if self._source.get("training") is not None else None
         output = self._section("output", ParquetSinkSpec)
@@ -255,7 +274,7 @@ class _Parser:
         artifacts = self._source.get("artifacts", "artifacts")
         if not isinstance(artifacts, str):
             self._problem("artifacts", f"must be a folder; got {artifacts!r}")
-        self._names_apart(input_, modalities, heads)
+        self._names_apart(input_, output, modalities, heads)
         if self.problems:
             raise ConfigError(self.problems)
         # Every section is there, or a problem would have said why not.
@@ -264,8 +283,7 @@ class _Parser:
         assert quarantine is not None
         assert workers is not None
         assert execution is not None
-        assert isinstance(fusion, FusionSpec)
-        fusion = fusion.model_copy(update={"inputs": {n: m.encoder.output_dim for n, m in modalities.items()}})
+        assert fusion is not None
         return Job(
             name=str(name),
             folder=self._folder,
@@ -301,20 +319,28 @@ class _Parser:
         if value is not None and not isinstance(value, Mapping):
             self._problem(key, f"must be a mapping; got {value!r}")
             return None
-        derived = getattr(cls, "derived", frozenset())
-        known = sorted(set(cls.model_fields) - derived)
-        for name in sorted(derived & set(value or {})):
-            self._problem(f"{key}.{name}", f"unknown key {name!r}; known keys: {', '.join(known)}")
-        try:
-            return cls.model_validate(dict(value or {}), context={"folder": str(self._folder)})
-        except ValidationError as error:
-            self.problems += problems_of(error, key, known)
-            return None
+        section, problems = validate(cls, dict(value or {}), key, folder=str(self._folder))
+        self.problems += problems
+        return section
 
     def _component(self, family: str, path: str, value: object, key: str = "kind") -> Any:
         spec, problems = parse(family, value, path, key=key, folder=str(self._folder))
         self.problems += problems
         return spec
+
+    def _fusion(self, modalities: Mapping[str, Modality]) -> FusionSpec | None:
+        """The fusion with its inputs, which may contradict its settings; not judged while a modality is missing."""
+        spec: FusionSpec | None = self._component(
+            "fusion", "fusion", self._source.get("fusion") or {"kind": "weighted_sum"}
+        )
+        if spec is None or self.problems:
+            return spec
+        inputs = {name: modality.encoder.output_dim for name, modality in modalities.items()}
+        try:
+            return type(spec).model_validate({**spec.model_dump(exclude_unset=True), "inputs": inputs})
+        except ValidationError as error:
+            self.problems += problems_of(error, "fusion", type(spec))
+            return None
 
     def _entries(self, section: str) -> Iterable[tuple[str, object]]:
         value = self._source.get(section) or {}
@@ -337,7 +363,7 @@ class _Parser:
             modality = self._modality(f"modalities.{name}", value, input_)
             if modality is not None:
                 found[name] = modality
-        if self._source.get("modalities") == {}:
+        if self._source.get("modalities") in ({}, []):
             self._problem("modalities", "must name at least one modality; got none")
         return found
 
@@ -345,12 +371,10 @@ class _Parser:
         settings = dict(value) if isinstance(value, Mapping) else value
         encoder_value = settings.pop("encoder", None) if isinstance(settings, dict) else None
         spec = self._component("modality", path, settings, key="type")
-        if spec is None:
-            return None
-        if encoder_value is None:
+        if encoder_value is None and spec is not None:
             encoder_value = {"kind": spec.default_encoder}
-        encoder = self._component("encoder", f"{path}.encoder", encoder_value)
-        if encoder is None:
+        encoder = None if encoder_value is None else self._component("encoder", f"{path}.encoder", encoder_value)
+        if spec is None or encoder is None:
             return None
         if encoder.modality != spec.kind:
             self._problem(
@@ -373,15 +397,29 @@ class _Parser:
             given = getattr(spec, setting)
             if setting in spec.model_fields_set and given != required:
                 self._problem(f"{path}.{setting}", f"must be {required!r}, as {encoder.kind} wants it; got {given!r}")
-        if input_ is not None and "allowed_roots" in type(spec).model_fields and not spec.allowed_roots:
+        if (
+            input_ is not None
+            and "allowed_roots" in type(spec).model_fields
+            and "allowed_roots" not in spec.model_fields_set
+        ):
             wanted["allowed_roots"] = input_.roots()
         return Modality(spec.model_copy(update=wanted), encoder)
 
     def _names_apart(
-        self, input_: Input | None, modalities: Mapping[str, Modality], heads: Mapping[str, HeadSpec]
+        self,
+        input_: Input | None,
+        output: ParquetSinkSpec | None,
+        modalities: Mapping[str, Modality],
+        heads: Mapping[str, HeadSpec],
     ) -> None:
-        made = {"event_timestamp", "created_timestamp", "fused", "issues", "fingerprint"}
-        made |= {f"{p}_{m}" for m in modalities for p in ("has", "emb", "share")}
+        made = {EVENT_TIMESTAMP, CREATED_TIMESTAMP, FUSED, ISSUES, FINGERPRINT}
+        made |= {of(m) for m in modalities for of in (has_column, emb_column, share_column)}
         made |= {f.name for name, head in heads.items() for f in head.output_fields(name)}
-        if input_ is not None and input_.key in made:
-            self._problem("input.key", f"must not be the name of an output column; got {input_.key!r}")
+        if input_ is not None:
+            if input_.key in made:
+                self._problem("input.key", f"must not be the name of an output column; got {input_.key!r}")
+            made.add(input_.key)
+        for column in output.keep if output is not None else ():
+            if column in made:
+                self._problem("output.keep", f"must name columns that are not published anyway; got {column!r}")
+            made.add(column)

@@ -12,7 +12,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from models.errors import AmalgamError, InternalError
+from models.errors import AmalgamError, ConfigError, InternalError, Problem
 from models.spec import digest
 from pipelines import runners
 from pipelines.config import Job
@@ -29,6 +29,7 @@ from transforms.sinks.lease import Lease
 from transforms.sinks.manifest import read_manifest
 from transforms.sinks.parquet import ParquetSink, ParquetSinkSpec
 from transforms.sinks.preflight import check_output
+from transforms.sinks.standing import published_run
 from transforms.sinks.sweep import sweep_abandoned
 from transforms.units import InputPlan
 
@@ -128,12 +129,42 @@ def execute(
     """
     began = clock()
     sink = work.sink.build()
-    if sink.is_published():
-        return Outcome("already published", read_manifest(work.layout.manifest(work.info.run_id)), clock() - began)
-    check_output(work.sink.path)
+    if sink.is_published() and not work.layout.staging(work.info.run_id).root.exists():
+        return _already_published(work, clock() - began)
+    refuse_foreign_output(work)
+    check_output(work.sink.path, bytes_needed=least_bytes(work))
     with Lease.acquire(work.layout.leases, work.job.name, work.info.date) as lease:
         sweep_abandoned(work.layout.root, work.info)
+        if sink.is_published():  # by whoever held the lease before, perhaps killed before it had tidied up
+            sink.sweep()
+            return _already_published(work, clock() - began)
         return complete(work, sink, lease, planned_rows(work), beam_args, details=details, accept=accept, clock=clock)
+
+
+def _already_published(work: Work, seconds: float) -> Outcome:
+    return Outcome("already published", read_manifest(work.layout.manifest(work.info.run_id)), seconds)
+
+
+def refuse_foreign_output(work: Work) -> None:
+    """Refuse to replace a partition that another job published into the same output folder.
+
+    Raises:
+        ConfigError: naming both jobs.
+    """
+    standing = published_run(work.layout.root, work.info.date)
+    path = work.layout.manifest(standing) if standing else None
+    if path is None or not path.exists():
+        return
+    job = read_manifest(path).run.job
+    if job != work.job.name:
+        message = f"must be this job's own; date {work.info.date} there was published by job {job!r}"
+        raise ConfigError([Problem("output.path", f"{message}, this is {work.job.name!r}")])
+
+
+def least_bytes(work: Work) -> int:
+    """What the parts will take at the very least: the vectors' bytes, of which compression saved up to a half."""
+    widths = sum(encoder.output_dim for encoder in work.recipe.encoders.values()) + work.recipe.fused_dim
+    return work.inputs.rows * widths * 4 // 2
 
 
 def complete(
@@ -161,6 +192,8 @@ def complete(
     schema = Project(work.recipe).output_schema(work.recipe.schema)
     record = {
         **details,
+        "key": work.recipe.key,
+        "keep": list(work.recipe.keep),
         "options": list(beam_args),
         "fencing": lease.number,
         "seconds": clock() - began,

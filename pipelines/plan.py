@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -107,12 +107,15 @@ class Plan:
         return tables.table(("modality", "type", "encoder", "dim", "rows to encode", "absent", "unusable"), lines)
 
 
-def plan(job: Job, interval: Interval, clock: Callable[[], float] = time.perf_counter) -> Plan:
-    """Check job file, input, statistics, weights, workers and output; measure a sample; change nothing.
+def plan(
+    job: Job, interval: Interval, beam_args: Sequence[str] = (), clock: Callable[[], float] = time.perf_counter
+) -> Plan:
+    """Check job file, input, statistics, weights, workers, output and Beam options; measure a sample; change nothing.
 
     Raises:
         AmalgamError: what a run would stop at.
     """
+    runners.options_for(beam_args, processes=job.execution.processes)
     work = prepare(job, interval)
     check_output(work.sink.path, bytes_needed=0)
     sink = work.sink.build()

@@ -73,7 +73,7 @@ class BarDisplay:
         text = f"{meter.describe()}, {quantities.duration(seconds)} so far"
         self._bar.update(self._task, total=meter.total_rows, completed=meter.rows, description=text, refresh=True)
 
-    def close(self, meter: Meter, seconds: float) -> None:  # noqa: ARG002  # a Display's signature
+    def close(self, meter: Meter, seconds: float) -> None:  # a Display's signature
         """Take the bar away."""
         self._bar.stop()
 

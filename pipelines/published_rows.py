@@ -24,7 +24,7 @@ from models.schema import (
     has_column,
     share_column,
 )
-from transforms.keys import key_hashes
+from transforms.key_hashes import key_hashes
 
 _SHARES_TOLERANCE = 1e-5  # CONTRACT.md's tolerance for float32
 _FIXED = frozenset({EVENT_TIMESTAMP, CREATED_TIMESTAMP, FUSED, ISSUES, FINGERPRINT})

@@ -9,12 +9,15 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+import grpc
+from apache_beam import Pipeline
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from models import errors
-from models.errors import AmalgamError, InternalError, UsageError
+from models.errors import AmalgamError, InternalError, TemporaryError, UsageError
 from models.spec import nearest
+from pipelines.processes import run_watched
 
 # Named, because Beam's own default (DirectRunner) may look for a binary to download.
 DEFAULT_RUNNER: Final = "FnApiRunner"
@@ -63,6 +66,8 @@ def _checked(flags: list[str]) -> PipelineOptions:
     """
     if stray := [flag for flag in flags if flag == "--"]:
         raise UsageError(f"Beam options must follow one --; got {len(stray) + 1}")
+    if flags and not flags[0].startswith("-"):
+        raise UsageError(f"Beam options must start with --; got {flags[0]!r}")
     options = PipelineOptions(flags)
     complaints = io.StringIO()
     try:
@@ -88,14 +93,20 @@ def _check_runner(runner: str) -> None:
         raise UsageError(f"--runner must be one of {', '.join(names)}; got {runner!r}{nearest(runner, names)}")
 
 
-RAISED: Final = re.compile(r"^(?:models\.errors\.)(\w+): (.*?)(?= \[while running|^\w|\Z)", re.MULTILINE | re.DOTALL)
+# The last line of a traceback that ends in one of our errors; Beam appends the step it happened in.
+RAISED: Final = re.compile(r"^models\.errors\.(\w+): (.*?)(?= \[while running|^\S|\Z)", re.MULTILINE | re.DOTALL)
 
 
 def cause(error: BaseException) -> AmalgamError | None:
-    """The Amalgam error that a failed pipeline died of, read from the worker's traceback; None if it was another.
+    """The Amalgam error that a failed pipeline died of; None if it was another.
 
-    Beam carries an exception from a worker process to the driver as the text of its traceback.
+    Beam carries an exception from a worker process to the driver as the text of its traceback: class and message
+    are read from there. (In memory the exception itself arrives.)
     """
+    if isinstance(error, AmalgamError):
+        return error
+    if isinstance(error, grpc.RpcError | grpc.FutureTimeoutError):
+        return TemporaryError(f"the job server must be reachable; got {error!r}")
     found = RAISED.findall(str(error))
     if not found:
         return None
@@ -104,12 +115,27 @@ def cause(error: BaseException) -> AmalgamError | None:
     return kind(message.strip()) if isinstance(kind, type) and issubclass(kind, AmalgamError) else None
 
 
-def wait(result: PipelineResult) -> None:
-    """Wait for a pipeline.
+def run(pipeline: Pipeline) -> PipelineResult:
+    """Run a pipeline to its end; `cause` tells what an exception from here means.
 
     Raises:
-        AmalgamError: the one that a worker raised, when that can be told.
-        InternalError: the pipeline failed or was cancelled.
+        WorkerDied: a worker process of the default runner went away.
+        InternalError: the pipeline was cancelled.
+    """
+    result: PipelineResult
+    if pipeline.options.view_as(DirectOptions).direct_running_mode == "multi_processing":
+        result = run_watched(pipeline.run)
+    else:
+        result = pipeline.run()
+    wait(result)
+    return result
+
+
+def wait(result: PipelineResult) -> None:
+    """Wait for a pipeline that was started.
+
+    Raises:
+        InternalError: the pipeline failed without an exception, or was cancelled.
     """
     state = result.wait_until_finish()
     if state != PipelineState.DONE:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from models.artifacts import save
+from models.errors import ConfigError, Problem
 from models.evaluate.comparison import Comparison, compare
+from models.heads.base import LabelHeadSpec
 from models.learn.data import Split
 from models.learn.supervised import Fitted
 from models.schema import FUSED
@@ -53,10 +56,22 @@ def train(job: Job, beam_args: Sequence[str] = ()) -> Trained:
     work, _ = embed_history(job, beam_args)
     split = read_split(job, work)
     learner = job.need_training("train").learner.build()
-    fitted = learner.fit(job.fusion, job.heads, split.train, split.validation)
+    fitted = learner.fit(job.fusion, label_heads(job), split.train, split.validation)
     comparison = compare(fitted, learner, split)
     _save(job, work, fitted, split, comparison)
     return Trained(fitted, split, comparison, str(job.artifacts))
+
+
+def label_heads(job: Job) -> dict[str, LabelHeadSpec]:
+    """The heads that learn from a label.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    heads = {name: head for name, head in job.heads.items() if isinstance(head, LabelHeadSpec)}
+    if not heads:
+        raise ConfigError([Problem("heads", "must name at least one head with a label to train; got none")])
+    return heads
 
 
 def _save(job: Job, work: Work, fitted: Fitted, split: Split, comparison: Comparison) -> None:
@@ -77,7 +92,7 @@ def _save(job: Job, work: Work, fitted: Fitted, split: Split, comparison: Compar
         "versions": versions(),
     }
     encoders = {name: m.encoder.fingerprint() for name, m in job.modalities.items()}
-    judged = comparison.as_json()
+    judged: dict[str, Any] = comparison.as_json()
     fusion = save(
         fusion_folder(job), fitted.fusion_spec, fitted.fusion, sources=encoders, card={**card, "metrics": judged}
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,8 @@ from transforms.sinks.base import FileRecord, Manifest
 from transforms.sinks.checks import QUARANTINE_COLUMNS, check_counts
 from transforms.sinks.layout import Layout, part_name
 from transforms.sinks.manifest import read_manifest
-from transforms.sinks.parquet_file import RUN_ID, fault
+from transforms.sinks.parquet_file import fault
+from transforms.sinks.standing import run_in_footer
 
 _BATCH_ROWS = 1024  # rows in memory at a time: 6 MB for six 256-wide vectors
 
@@ -25,7 +27,7 @@ class Verification:
     """What was found."""
 
     run_id: str | None = None
-    """The run that stands there, or None where nothing stands or two runs are mixed."""
+    """The run that stands there, or None where nothing readable stands."""
     files: int = 0
     """Published and quarantine files that were read."""
     rows: int = 0
@@ -60,12 +62,22 @@ def _manifest(layout: Layout, date: str, found: Verification) -> Manifest | None
     if not folder.is_dir():
         found.problems.append(f"{folder} must hold the published parts; got no such folder")
         return None
-    runs = _runs_in(folder, found)
-    if len(runs) != 1:
-        found.problems.append(f"{folder} must hold the parts of one run; got parts of {sorted(runs) or 'none'}")
+    named = {path: run_in_footer(path) for path in sorted(folder.glob("*.parquet"))}
+    runs = Counter(run for run in named.values() if run)
+    if not runs:
+        found.problems.append(f"{folder} must hold the parts of a run; got none that can be read")
         return None
-    found.run_id = runs.pop()
-    path = layout.manifest(found.run_id)
+    # A damaged footer may name anything: the run is the one that most parts name.
+    found.run_id = runs.most_common(1)[0][0]
+    found.problems += [
+        f"{path} must be a part of the run {found.run_id}; got {run or 'no readable footer'}"
+        for path, run in named.items()
+        if run != found.run_id
+    ]
+    return _read_manifest(layout.manifest(found.run_id), folder, found)
+
+
+def _read_manifest(path: Path, folder: Path, found: Verification) -> Manifest | None:
     try:
         return read_manifest(path)
     except FileNotFoundError:
@@ -73,16 +85,6 @@ def _manifest(layout: Layout, date: str, found: Verification) -> Manifest | None
     except CorruptArtifact as error:
         found.problems.append(str(error))
     return None
-
-
-def _runs_in(folder: Path, found: Verification) -> set[str]:
-    runs = set()
-    for path in sorted(folder.glob("*.parquet")):
-        try:
-            runs.add((pq.read_metadata(path).metadata or {}).get(RUN_ID, b"").decode())
-        except pa.ArrowException as error:
-            found.problems.append(f"{path} must be a Parquet file; got {_first_line(error)}")
-    return runs
 
 
 def _check_ledger(manifest: Manifest) -> list[str]:

@@ -72,7 +72,10 @@ class UnitCounts:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> UnitCounts:
         """Counts from what `to_json` gave."""
-        return cls(**{k: Counter(v) if k in _COUNTERS else v for k, v in value.items()})
+        plain = cls(**value)
+        for name in _COUNTERS:
+            setattr(plain, name, Counter(value.get(name, {})))
+        return plain
 
 
 @dataclass

@@ -12,7 +12,7 @@ import pyarrow.types as pt
 
 from models.arrow import Int64, valid_mask
 from models.schema import ROW
-from transforms.keys import usable_keys
+from transforms.key_hashes import usable_keys
 
 KEY_MISSING = "key.missing"
 KEY_DUPLICATE = "key.duplicate"

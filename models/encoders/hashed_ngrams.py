@@ -96,7 +96,7 @@ class HashedNgramsSpec(EncoderSpec):
     modality: ClassVar[str] = "text"
 
     dim: int = Field(512, ge=64, le=8192)
-    """Length of the embedding; a linear probe of reviews reads about 6 % more variance with each doubling up to 1024."""
+    """Length of the embedding; at 256 a linear probe of short reviews reads 5 % less of their mood."""
 
     @property
     def output_dim(self) -> int:

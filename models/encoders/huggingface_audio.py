@@ -58,14 +58,19 @@ class HuggingFaceAudioEncoder:
         return [rows[part] for rows in alike for part in cut_by_cost(lengths[rows], budget)]
 
     def _features(self, sounds: list[Float32]) -> dict[str, npt.NDArray[Any]]:
+        # Waveforms are filled up to the longest; extractors of spectrograms know the length that their model takes.
+        padding = {"padding": True} if getattr(self.extractor, "feature_size", 1) == 1 else {}
         found = self.extractor(
-            sounds, sampling_rate=self.rate, padding=True, return_attention_mask=self.pads, return_tensors="np"
+            sounds, sampling_rate=self.rate, **padding, return_attention_mask=self.pads, return_tensors="np"
         )
         return {name: np.asarray(value) for name, value in found.items()}
 
 
 class HuggingFaceAudioSpec(HuggingFaceSpec):
-    """Any AutoModel for sound from a folder or a pinned hub revision (wav2vec 2.0, HuBERT, Whisper, AST …)."""
+    """Any AutoModel for sound from a folder or a pinned hub revision (wav2vec 2.0, HuBERT, Whisper, AST …).
+
+    A model of fixed length (Whisper: 30 seconds, AST: 10) reads the beginning of a longer sound.
+    """
 
     kind: ClassVar[str] = "huggingface_audio"
     modality: ClassVar[str] = "audio"

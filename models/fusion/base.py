@@ -15,7 +15,7 @@ from models.encoders.base import projection
 from models.spec import Spec, digest
 
 # Standardized inputs are cut here: a coordinate that is nearly constant in the training rows (a rare n-gram) would
-# otherwise dominate its row's LayerNorm. A normal value passes ±8 once in 10^15.
+# otherwise dominate its row. A normal value passes ±8 once in 10^15.
 LARGEST_STANDARDIZED = 8.0
 
 
@@ -85,14 +85,16 @@ def orthogonal(in_dim: int, out_dim: int, seed: int, name: str) -> Tensor:
 
 
 class Projections(nn.Module):
-    """h_m = W_m LayerNorm(clip((x_m − μ_m) / σ_m)) + b_m: every modality on one width.
+    """h_m = W_m n(x_m) + b_m: every modality on one width.
 
-    μ and σ are 0 and 1 until `observe` has seen training rows. The LayerNorm has no weights of its own: W and b that
-    follow it can express them.
+    n is clip((x − μ) / σ) per coordinate in a fusion that is trained, μ and σ (0 and 1 until then) those of the training
+    rows. It is LayerNorm in one that is not: nothing is known of the scale, and no modality may drown another. A row's
+    own length, which LayerNorm takes away, is information: standardizing alone predicted better in every trial of ours.
     """
 
-    def __init__(self, inputs: Mapping[str, int], dim: int, seed: int) -> None:
+    def __init__(self, inputs: Mapping[str, int], dim: int, seed: int, *, trained: bool) -> None:
         super().__init__()
+        self.trained = trained
         self.widths = tuple(inputs.values())
         self.linears = nn.ModuleList()
         for index, (name, width) in enumerate(inputs.items()):
@@ -101,8 +103,9 @@ class Projections(nn.Module):
                 linear.weight.copy_(orthogonal(width, dim, seed, name))
                 linear.bias.zero_()
             self.linears.append(linear)
-            self.register_buffer(f"mean_{index}", torch.zeros(width))
-            self.register_buffer(f"std_{index}", torch.ones(width))
+            if trained:
+                self.register_buffer(f"mean_{index}", torch.zeros(width))
+                self.register_buffer(f"std_{index}", torch.ones(width))
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """`[B, M, D]` inputs and their mask to `[B, M, F]`, 0 where masked."""
@@ -112,13 +115,16 @@ class Projections(nn.Module):
 
     def _normalized(self, x: Tensor, index: int) -> Tensor:
         width = self.widths[index]
+        if not self.trained:
+            return functional.layer_norm(x[:, :width], (width,))  # [B, d_m]
         mean, std = self.get_buffer(f"mean_{index}"), self.get_buffer(f"std_{index}")
-        standardized = ((x[:, :width] - mean) / std).clamp(-LARGEST_STANDARDIZED, LARGEST_STANDARDIZED)
-        return functional.layer_norm(standardized, (width,))  # [B, d_m]
+        return ((x[:, :width] - mean) / std).clamp(-LARGEST_STANDARDIZED, LARGEST_STANDARDIZED)  # [B, d_m]
 
     @torch.no_grad()
     def observe(self, x: Tensor, mask: Tensor) -> None:
         """Set μ and σ from the training rows (`[N, M, D]`, `[N, M]`) in which the modality is present."""
+        if not self.trained:
+            return
         for index, width in enumerate(self.widths):
             rows = x[mask[:, index], index, :width]  # [n_m, d_m]
             if len(rows) < 2:

@@ -47,7 +47,7 @@ class ConcatFusion(Fusion):
     def __init__(self, spec: ConcatSpec) -> None:
         super().__init__()
         names, dim = list(spec.inputs), spec.dim
-        self.projections = Projections(spec.inputs, dim, spec.seed)
+        self.projections = Projections(spec.inputs, dim, spec.seed, trained=spec.trained)
         self.absent = nn.Parameter(torch.zeros(len(names), dim))  # [M, F], e_m
         blocks = [orthogonal(dim, dim, spec.seed, f"concat {name}") for name in names]
         # P_m, output coordinate first. P stays as it is: W_m, which is trained, can express any linear path through it.

@@ -63,7 +63,7 @@ class WeightedSumFusion(Fusion):
     def __init__(self, spec: WeightedSumSpec) -> None:
         super().__init__()
         weights = torch.tensor([spec.weights.get(name, 1.0) for name in spec.inputs])  # [M]
-        self.projections = Projections(spec.inputs, spec.dim, spec.seed)
+        self.projections = Projections(spec.inputs, spec.dim, spec.seed, trained=spec.trained)
         self.register_buffer("positive", weights > 0, persistent=False)
         log_weights = torch.where(weights > 0, weights, torch.ones_like(weights)).log()
         self.log_weights = nn.Parameter(log_weights, requires_grad=spec.mode == "static")  # [M]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from models.fusion.base import Fused, Fusion, FusionSpec
+from models.fusion.base import Fusion, FusionSpec
 from models.heads.base import LabelHead, LabelHeadSpec
 from models.learn.data import Examples
 
@@ -50,30 +50,29 @@ class JointNetwork(nn.Module):
         fused = self.fusion(rows.x, rows.mask)
         loss = torch.zeros(())
         for name, head in self.label_heads():
-            loss = loss + _mean_loss(head, fused.z, rows.targets[name])
+            loss = loss + _mean(*_losses(head, fused.z, rows.targets[name]))
         if unimodal_weight and fused.parts is not None and len(self.unimodal):
-            loss = loss + unimodal_weight * self._unimodal_loss(fused, rows)
+            loss = loss + unimodal_weight * self._unimodal_loss(fused.parts, rows)
         return loss
 
-    def _unimodal_loss(self, fused: Fused, rows: Rows) -> Tensor:
-        """Mean over present slots of the loss of a modality's own heads, summed over heads."""
-        assert fused.parts is not None
-        losses = []
-        for index, heads in enumerate(self.unimodal):
-            present = rows.mask[:, index]
-            assert isinstance(heads, nn.ModuleList)
-            for name, head in zip(self.names, heads, strict=True):
-                assert isinstance(head, LabelHead)
-                share = present.float().mean()
-                losses.append(share * _mean_loss(head, fused.parts[present, index], rows.targets[name][present]))
-        return torch.stack(losses).sum() / rows.mask.float().sum(dim=1).mean()
+    def _unimodal_loss(self, parts: Tensor, rows: Rows) -> Tensor:
+        """Σ over heads of the mean over present slots (`parts` `[B, M, F]`) of the loss of a modality's own head."""
+        loss = torch.zeros(())
+        for position, name in enumerate(self.names):
+            found = [
+                _losses(_label_head(heads, position), parts[:, index], rows.targets[name], rows.mask[:, index])
+                for index, heads in enumerate(self.unimodal)
+            ]
+            losses, counted = (torch.stack(columns) for columns in zip(*found, strict=True))  # [M, B] each
+            loss = loss + _mean(losses, counted)
+        return loss
 
     @torch.no_grad()
     def judge(self, rows: Rows) -> float:
         """Σ over heads of the mean loss, in evaluation mode: a negative log-likelihood."""
         self.eval()
         z = fuse(self.fusion, rows.x, rows.mask)
-        return float(sum(_mean_loss(head, z, rows.targets[name]) for name, head in self.label_heads()))
+        return float(sum(_mean(*_losses(head, z, rows.targets[name])) for name, head in self.label_heads()))
 
     @torch.no_grad()
     def calibrate(self, rows: Rows) -> None:
@@ -99,9 +98,20 @@ def fuse(fusion: Fusion, x: Tensor, mask: Tensor) -> Tensor:
     return torch.cat([fusion(x[i : i + EVALUATION_ROWS], mask[i : i + EVALUATION_ROWS]).z for i in starts])
 
 
-def _mean_loss(head: LabelHead, z: Tensor, target: Tensor) -> Tensor:
-    """Mean loss over the rows that have a label; 0 if none has."""
-    known = ~torch.isnan(target)
-    if not known.any():
-        return z.sum() * 0  # keeps the graph, so that a batch without labels has zero gradients, not none
-    return head.loss(head(z[known]), target[known]).mean()
+def _label_head(heads: nn.Module, position: int) -> LabelHead:
+    assert isinstance(heads, nn.ModuleList)
+    head = heads[position]
+    assert isinstance(head, LabelHead)
+    return head
+
+
+def _losses(head: LabelHead, z: Tensor, target: Tensor, present: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Each row's loss `[B]`, 0 where it does not count, and where it counts: a label, and the modality, are there."""
+    counted = ~torch.isnan(target) if present is None else present & ~torch.isnan(target)
+    losses = head.loss(head(z), torch.nan_to_num(target))
+    return torch.where(counted, losses, torch.zeros(())), counted
+
+
+def _mean(losses: Tensor, counted: Tensor) -> Tensor:
+    """Mean of the losses that count; 0 if none does."""
+    return losses.sum() / counted.sum().clamp(min=1)

@@ -34,4 +34,5 @@ def group_positions(groups: pa.Array, salt: str) -> npt.NDArray[np.float64]:
     ]
     missing = hashlib.blake2b(b"", digest_size=8, key=key).digest()
     positions = np.frombuffer(b"".join([*hashes, missing]), ">u8") / 2.0**64
-    return positions[encoded.indices.fill_null(len(hashes)).to_numpy(zero_copy_only=False)]
+    which: npt.NDArray[np.int32] = encoded.indices.fill_null(len(hashes)).to_numpy(zero_copy_only=False)
+    return positions[which]

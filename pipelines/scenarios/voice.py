@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -82,7 +83,7 @@ def _source(mood: float, haste: float, syllables: _Syllables, rng: np.random.Gen
     phase = (phase - np.floor(phase)).astype(np.float32) / np.float32(0.6)
     is_open = phase < 1
     slope = np.sin(np.float32(2 * np.pi) * phase) * is_open * np.float32(base / BASE_RATE * np.pi / 0.6)
-    breath = rng.standard_normal(len(phase), dtype=np.float32) * np.float32(0.006 * np.exp(0.8 * haste))
+    breath = _noise(len(phase), rng) * np.float32(0.006 * np.exp(0.8 * haste))
     return np.asarray(slope + breath * (np.float32(0.3) + is_open))
 
 
@@ -117,9 +118,21 @@ def _loudness(syllables: _Syllables) -> Sound:
     return np.asarray(np.sqrt(4 * inside * (1 - inside)))
 
 
+@cache
+def _noise_tape() -> Sound:
+    """Noise to cut pieces from (16 s): drawing it anew for every sound would take a quarter of all the time."""
+    return np.random.default_rng(0).standard_normal(1 << 18, dtype=np.float32)
+
+
+def _noise(samples: int, rng: np.random.Generator) -> Sound:
+    """White noise `[n]` of standard deviation 1."""
+    start = int(rng.integers((1 << 18) - samples))
+    return _noise_tape()[start : start + samples]
+
+
 def _room(samples: int, rng: np.random.Generator) -> Sound:
     """Noise of the room, 50 to 62 dB below full scale."""
-    return rng.standard_normal(samples, dtype=np.float32) * np.float32(10 ** (rng.uniform(-62, -50) / 20))
+    return _noise(samples, rng) * np.float32(10 ** (rng.uniform(-62, -50) / 20))
 
 
 def resample(sound: Sound, rate: int) -> Sound:

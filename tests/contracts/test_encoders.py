@@ -19,7 +19,9 @@ from tests.models.encoders.tiny_models import FOLDERS
 from tests.models.encoders.values import VALUES
 
 KINDS = sorted(discover("encoder"))
-WEIGHT_FREE = [kind for kind in KINDS if not any(f.is_required() for f in discover("encoder")[kind].model_fields.values())]
+WEIGHT_FREE = [
+    kind for kind in KINDS if not any(f.is_required() for f in discover("encoder")[kind].model_fields.values())
+]
 ROWS = 70  # more than one block of `rowwise`, and no multiple of it
 
 # What transformers compute may round differently in a batch of another shape; CONTRACT.md's guarantee 3 names 1e-5.

@@ -29,6 +29,7 @@ from transforms.ledger import Ledger
 from transforms.sinks import memory
 from transforms.sinks.base import RunInfo, Sink, SinkSpec
 from transforms.sinks.layout import Layout
+from transforms.sinks.parquet import ParquetSinkSpec
 
 
 class Harness:
@@ -47,7 +48,7 @@ def _parquet(folder: Path) -> Harness:
         path = Layout(folder).features(DATE)
         return pq.read_table(path).sort_by("customer_id") if path.exists() else None
 
-    return Harness(discover("sink")["parquet"](path=str(folder)), read)  # type: ignore[arg-type]  # a SinkSpec
+    return Harness(ParquetSinkSpec(path=str(folder)), read)
 
 
 def _memory(folder: Path) -> Harness:
@@ -55,7 +56,7 @@ def _memory(folder: Path) -> Harness:
         tables = memory.output(str(folder)).features.get(DATE)
         return None if tables is None else pa.concat_tables(tables.values()).sort_by("customer_id")
 
-    return Harness(discover("sink")["memory"](name=str(folder)), read)  # type: ignore[arg-type]  # a SinkSpec
+    return Harness(memory.MemorySinkSpec(name=str(folder)), read)
 
 
 HARNESSES = {"parquet": _parquet, "memory": _memory}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -46,7 +47,7 @@ def test_statistics_are_those_of_each_segment(statistic: Callable[..., Float64])
     result = statistic(VALUES, OFFSETS)
 
     for row, values in enumerate(VALUES):
-        parts = [values[a:b] for a, b in zip(OFFSETS, OFFSETS[1:], strict=False)]
+        parts = [values[a:b] for a, b in itertools.pairwise(OFFSETS)]
         expected = [PLAIN[statistic](part) if len(part) else 0.0 for part in parts]
         np.testing.assert_allclose(result[row], expected, rtol=1e-12)
 

@@ -13,7 +13,8 @@ from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that, equal_to
 
 from tests.transforms.parquet_inputs import plan, write_folder
-from transforms.keys import _positions, _repeats, find_repeated_keys, key_hashes, usable_keys
+from transforms.key_hashes import key_hashes, usable_keys
+from transforms.keys import _positions, _repeats, find_repeated_keys
 
 KEYS = ["a", "b", None, "a", "", "c", "b", "a", "", None]
 REPEATED = [3, 6, 7]  # the second and third "a", the second "b"; null and empty keys are not repeats

@@ -21,8 +21,8 @@ class ImageSpec(ModalitySpec):
     """A photo or drawing, as bytes, `{bytes, path}` or a path; cleaned to RGB squares.
 
     The first frame of an animation stands for it; transparency is laid on white; colour profiles are not
-    applied. Issue codes: `empty`, `too_large`, `format_refused`, `decode_failed`; and by path
-    also `path_not_allowed`, `not_found`, `not_readable`.
+    applied. Issue codes: `empty`, `too_large`, `format_refused`, `decode_failed`; for values given by path also
+    `path_not_allowed`, `not_found`, `not_readable`.
     """
 
     kind = "image"
@@ -36,9 +36,9 @@ class ImageSpec(ModalitySpec):
     """How an oblong picture becomes a square: `crop` its centre, `pad` it with white, or `stretch` it."""
     max_pixels: int = Field(default=40_000_000, ge=1, le=178_956_970)
     """Most pixels of a picture, read from its header. 40 Mpx is above what phones and most cameras store and
-    costs about 0.4 GB while it is decoded; Pillow itself refuses more than 178,956,970."""
+    costs 0.3 GB while an RGBA picture is decoded; Pillow itself refuses more than 178,956,970."""
     max_bytes: int = Field(default=64 * 1024**2, ge=1)
-    """Most bytes of a file. 64 MiB hold any picture of `max_pixels` that was compressed at all."""
+    """Most bytes of a file. 64 MiB is more than twice a 40 Mpx JPEG of the best quality."""
     formats: tuple[ImageFormat, ...] = Field(default=("jpeg", "png", "webp", "gif", "bmp", "tiff"), min_length=1)
     """Formats that may be decoded; the content decides, not the name."""
     allowed_roots: AllowedRoots = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +23,7 @@ from transforms.modalities.standardize import (
     to_numbers,
 )
 
+TIME: Final = "time"  # what encoders find an event's time under, whatever the input calls it
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _SECONDS_PER_DAY = 86_400
 
@@ -47,6 +48,8 @@ class SeriesSpec(ModalitySpec):
     @model_validator(mode="after")
     def _names(self) -> Self:
         check_names((self.time, *self.values), "time and values")
+        if TIME in self.values:
+            raise ValueError(f"values must not hold {TIME!r}, the name of the cleaned time; got {list(self.values)}")
         return self
 
     def resolve(self, schema: pa.Schema) -> SeriesSpec:
@@ -55,7 +58,7 @@ class SeriesSpec(ModalitySpec):
         if self.values or events is None:
             return self
         numbers = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
-        names = [f.name for f in events if f.name != self.time and any(check(f.type) for check in numbers)]
+        names = [f.name for f in events if f.name not in (self.time, TIME) and any(check(f.type) for check in numbers)]
         return self.model_copy(update={"values": tuple(names)})
 
     def input_columns(self) -> tuple[str, ...]:
@@ -84,7 +87,7 @@ class SeriesSpec(ModalitySpec):
     def cleaned_type(self) -> pa.DataType:
         """list<struct<time: float64, value…: float32>>."""
         values = [pa.field(name, pa.float32()) for name in self.values]
-        return pa.list_(pa.struct([pa.field(self.time, pa.float64()), *values]))
+        return pa.list_(pa.struct([pa.field(TIME, pa.float64()), *values]))
 
     def fields(self) -> Mapping[str, str]:
         """Every value needs its statistics; time is not normalized."""

@@ -39,14 +39,18 @@ def is_published(output: Path, run: RunInfo) -> bool:
 
 def run_of(folder: Path) -> str | None:
     """The run that the first readable Parquet file in the folder names in its footer."""
-    for path in sorted(folder.glob("*.parquet")):
-        try:
-            metadata = pq.read_metadata(path).metadata or {}
-        except (pa.ArrowInvalid, OSError) as error:
-            _LOG.warning("%s cannot be read: %s", path, error)
-            continue
-        return metadata.get(RUN_ID, b"").decode() or None
-    return None
+    runs = (run_in_footer(path) for path in sorted(folder.glob("*.parquet")))
+    return next(filter(None, runs), None)
+
+
+def run_in_footer(path: Path) -> str | None:
+    """The run that a file names in its footer, or None (and a line in the log) if it has no readable one."""
+    try:
+        metadata = pq.read_metadata(path).metadata or {}
+    except (pa.ArrowException, OSError) as error:  # a damaged footer is an OSError too
+        _LOG.warning("%s cannot be read: %s", path, error)
+        return None
+    return metadata.get(RUN_ID, b"").decode(errors="replace") or None
 
 
 def holds_exactly(folder: Path, files: Sequence[FileRecord]) -> bool:

@@ -14,7 +14,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def sweep(output: Path, run_id: str) -> None:
-    """Remove a run's staging. What cannot be removed is logged: it is visible to no reader and is swept another time."""
+    """Remove a run's staging. What cannot be removed is logged: no reader sees it, and it is swept another time."""
 
     def note(_function: object, path: str, error: tuple[object, BaseException, object]) -> None:
         _LOG.warning("%s could not be removed: %s", path, error[1])

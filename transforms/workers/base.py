@@ -75,7 +75,7 @@ class WorkersSpec(Spec[Workers]):
     """Where encoders run: in the process itself, or in Ray actors (job file key `workers`)."""
 
     kind: ClassVar[str] = "workers"
-    derived: ClassVar[frozenset[str]] = frozenset({"namespace", "gpus_per_actor", "outlived"})
+    derived: ClassVar[frozenset[str]] = frozenset({"namespace", "gpus_per_actor", "outlived", "token"})
 
     address: str = "local"
     """`inline` (no Ray), `local` (a Ray that lives as long as the run), `auto` (the Ray that runs here),
@@ -99,6 +99,8 @@ class WorkersSpec(Spec[Workers]):
     """Share of a GPU that each actor holds."""
     outlived: bool = False
     """Whether Ray outlives the run, so that the actors must end themselves when the run's driver is gone."""
+    token: bool = False
+    """Whether Ray asks for a token; the token itself stays where Ray keeps it, on each machine."""
 
     @field_validator("address")
     @classmethod

@@ -63,4 +63,4 @@ class InlineWorkers:
 @contextmanager
 def start(spec: WorkersSpec) -> Iterator[Running]:
     """Nothing to start: encoders run inside the Beam processes."""
-    yield Running(spec, "workers inline: encoders run inside the Beam processes, without Ray")
+    yield Running(spec, "inline: encoders run inside the Beam processes, without Ray")

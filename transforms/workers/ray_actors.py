@@ -329,6 +329,8 @@ def _connect(spec: WorkersSpec) -> None:
     """Connect this process to the Ray of the spec, or start it."""
     target = {"address": spec.address, **(_own_ray() if spec.address == "local" else {})}
     _probe(spec.address)
+    if spec.token:
+        os.environ.setdefault("RAY_AUTH_MODE", "token")  # Ray asks for it by name, except on `local` and `auto`
     on_main = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGTERM)
     try:
@@ -336,7 +338,8 @@ def _connect(spec: WorkersSpec) -> None:
     except failures.AuthenticationError as error:
         raise PermissionRefused(f"workers.address: Ray at {spec.address} refused this user's token: {error}") from error
     except (ConnectionError, TimeoutError) as error:
-        raise TemporaryError(f"workers.address: a Ray must run at {spec.address}; got {error}") from error
+        hint = "" if is_token_auth_enabled() else "; if it asks for a token, set RAY_AUTH_MODE=token"
+        raise TemporaryError(f"workers.address: a Ray must run at {spec.address}; got {error}{hint}") from error
     except RuntimeError as error:
         if "ersion mismatch" not in str(error):
             raise
@@ -376,6 +379,7 @@ def _resolve(spec: WorkersSpec, resources: Mapping[str, float], ops: int) -> Wor
             "replicas": replicas,
             "gpus_per_actor": share_of(gpus, ops * replicas),
             "outlived": spec.address != "local",
+            "token": is_token_auth_enabled(),
         }
     )
 
@@ -389,7 +393,7 @@ def share_of(gpus: float, actors: int) -> float:
 def _found(resources: Mapping[str, float], address: str) -> str:
     gib = resources.get("object_store_memory", 0.0) / 2**30
     return (
-        f"workers {address}: Ray {ray.__version__}, Python {platform.python_version()}, "
+        f"{address}: Ray {ray.__version__}, Python {platform.python_version()}, "
         f"{resources.get('CPU', 0):g} CPUs, {resources.get('GPU', 0):g} GPUs, object store {gib:.1f} GiB"
     )
 

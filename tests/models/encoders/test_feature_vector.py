@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -13,9 +15,9 @@ from tests.models.encoders.probe import explained
 TYPE = pa.struct([("age", pa.float32()), ("segment", pa.string())])
 
 
-def encode(*rows: dict[str, object]) -> Float32:
+def encode(*rows: Mapping[str, object]) -> Float32:
     """Embeddings of some rows of age and segment."""
-    return FeatureVectorSpec().build()(pa.array(rows, TYPE))
+    return FeatureVectorSpec().build()(pa.array(list(rows), TYPE))
 
 
 def test_numeric_features_of_a_value_and_of_none() -> None:

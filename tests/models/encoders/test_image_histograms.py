@@ -77,6 +77,7 @@ def test_edges_are_found_by_orientation(encoder: ImageHistogramsEncoder, degrees
 
 def test_texture_is_found_by_scale_and_direction(encoder: ImageHistogramsEncoder) -> None:
     """Finer stripes stand in an outer ring; turned stripes in another sector."""
+
     def strongest(degrees: float, cycles: float) -> tuple[int, int]:
         texture = encoder.describe(waves(degrees, cycles))[0, -RINGS * SECTORS :].reshape(RINGS, SECTORS)
         ring, sector = np.unravel_index(texture.argmax(), texture.shape)

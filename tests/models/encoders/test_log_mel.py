@@ -14,7 +14,9 @@ from tests.models.encoders.probe import explained
 RATE = 16_000
 N_MELS = 40
 # Places of some descriptors after the bands, in the order of `prosody`.
-DURATION, PAUSE_SHARE, SYLLABLES, CENTROID, PITCH, VOICED = (BAND_STATISTICS * N_MELS + i for i in (0, 8, 11, 12, 19, 29))
+DURATION, PAUSE_SHARE, SYLLABLES, CENTROID, PITCH, VOICED = (
+    BAND_STATISTICS * N_MELS + i for i in (0, 8, 11, 12, 19, 29)
+)
 
 
 def encode(*sounds: Float32) -> Float32:
@@ -26,7 +28,8 @@ def voice(hertz: float, seconds: float = 1.0, rise: float = 0.0) -> Float32:
     """Six harmonics whose pitch rises by so many octaves in a second."""
     time = np.arange(int(seconds * RATE)) / RATE
     phase = 2 * np.pi * np.cumsum(hertz * 2 ** (rise * time)) / RATE
-    return (0.2 * np.sum([np.sin(k * phase) / k for k in range(1, 7)], axis=0)).astype(np.float32)
+    sound: Float32 = (0.2 * np.sum([np.sin(k * phase) / k for k in range(1, 7)], axis=0)).astype(np.float32)
+    return sound
 
 
 def tone(hertz: float) -> Float32:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +15,7 @@ MONDAY_MORNING = 1_700_000_000 // (7 * DAY) * 7 * DAY + 4 * DAY + 9 * HOUR
 TYPE = pa.list_(pa.struct([("time", pa.float64()), ("amount", pa.float32())]))
 
 
-def series(times: Sequence[float], amounts: Sequence[float | None]) -> list[dict[str, float | None]]:
+def series(times: Iterable[float], amounts: Iterable[float | None]) -> list[dict[str, float | None]]:
     """One series of events."""
     return [{"time": time, "amount": amount} for time, amount in zip(times, amounts, strict=True)]
 
@@ -58,7 +58,7 @@ def test_the_date_itself_is_not_seen() -> None:
 
 def test_hour_and_weekday_are_seen() -> None:
     """Mondays at nine: a quarter of the day, the first weekday, and no week-end."""
-    found = rhythm(MONDAY_MORNING + 7 * DAY * np.arange(4), np.array([0, 4]))[0]
+    found = rhythm(MONDAY_MORNING + 7 * DAY * np.arange(4.0), np.array([0, 4]))[0]
     hours, weekdays, weekend = found[22:26], found[26:31], found[31]
 
     # 3·sqrt(share) - 1, and 9 o'clock lies in the second quarter.

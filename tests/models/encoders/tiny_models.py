@@ -24,13 +24,30 @@ from transformers import (
 
 RATE = 16_000
 SIZE = 32
-WORDS = "the a shoe shoes arrived late early never again love hate it good bad very not".split()
+WORDS = [
+    "the",
+    "a",
+    "shoe",
+    "shoes",
+    "arrived",
+    "late",
+    "early",
+    "never",
+    "again",
+    "love",
+    "hate",
+    "it",
+    "good",
+    "bad",
+    "very",
+    "not",
+]
 
 
 def text_folder(folder: Path) -> Path:
     """BERT of width 16 with a tokenizer of 21 words; anything else is [UNK]."""
     vocabulary = {word: number for number, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS])}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))  # noqa: S106  (a token of text)
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -11,7 +12,22 @@ from models.arrow import from_numpy
 from models.schema import UNKNOWN
 
 Generator = np.random.Generator
-WORDS = ["shoe", "Shoes", "très", "хорошо", "很好吃", "😀", "!!", "don't", "x" * 40, "12,50", "بد", "never", "again", "\t"]
+WORDS = [
+    "shoe",
+    "Shoes",
+    "très",
+    "хорошо",
+    "很好吃",
+    "😀",
+    "!!",
+    "don't",
+    "x" * 40,
+    "12,50",
+    "بد",
+    "never",
+    "again",
+    "\t",
+]
 
 
 def texts(rng: Generator, n: int, requires: Mapping[str, object]) -> pa.Array:
@@ -43,7 +59,9 @@ def tables(rng: Generator, n: int, requires: Mapping[str, object]) -> pa.Array:
     """Structs with absent values, far outliers and unknown categories."""
     age = pa.array(rng.standard_cauchy(n).astype(np.float32), mask=rng.random(n) < 0.2)
     spend = pa.array(rng.normal(size=n).astype(np.float32))
-    segment = pa.array(rng.choice(["gold", "new", UNKNOWN, "", "ärger"], n).astype(object), pa.string(), mask=rng.random(n) < 0.2)
+    segment = pa.array(
+        rng.choice(["gold", "new", UNKNOWN, "", "ärger"], n).astype(object), pa.string(), mask=rng.random(n) < 0.2
+    )
     return pa.StructArray.from_arrays([age, segment, spend], ["age", "segment", "spend"])
 
 
@@ -52,7 +70,7 @@ def series(rng: Generator, n: int, requires: Mapping[str, object]) -> pa.Array:
     lengths = rng.integers(0, 20, n)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     gaps = rng.exponential(80_000, offsets[-1]) * (rng.random(offsets[-1]) < 0.9)
-    times = np.concatenate([[], *(1.7e9 + np.cumsum(gaps[a:b]) for a, b in zip(offsets, offsets[1:], strict=False))])
+    times = np.concatenate([[], *(1.7e9 + np.cumsum(gaps[a:b]) for a, b in itertools.pairwise(offsets))])
     values = [pa.array(rng.normal(size=offsets[-1]).astype(np.float32)) for _ in range(2)]
     events = pa.StructArray.from_arrays([pa.array(times), *values], ["time", "duration", "amount"])
     return pa.ListArray.from_arrays(pa.array(offsets), events)

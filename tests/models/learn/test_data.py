@@ -94,7 +94,9 @@ def test_a_groups_place_is_fixed_for_all_time() -> None:
 
 def test_an_empty_part_is_refused() -> None:
     """One group cannot be split; the error says which part got nothing."""
-    with pytest.raises(ConfigError, match=r"part of the history must have at least one row; got 0 of 5 rows in 1 groups"):
+    with pytest.raises(
+        ConfigError, match=r"part of the history must have at least one row; got 0 of 5 rows in 1 groups"
+    ):
         split_by_group(examples(5, per_group=5), 0.2, 0.15, seed=0)
 
 

@@ -30,6 +30,8 @@ HEADS: dict[str, LabelHeadSpec] = {
     "spend": RegressorSpec(label="spend"),
 }
 
+SIMPLE = {name: HEADS[name] for name in ("churn", "spend")}
+
 
 def fit(
     fusion: FusionSpec, rows: Examples | None = None, heads: dict[str, LabelHeadSpec] = HEADS, **settings: object
@@ -47,7 +49,7 @@ def test_a_known_optimum_is_reached(fusion: FusionSpec, seed: int) -> None:
     best R² is 1 / (1 + 1/4) = 0.8. The AUC's bound is that of the sum of the posterior means themselves.
     """
     held_out = examples(3000, seed=2, absent=0)
-    scores = fit(fusion, examples(1500), seed=seed).scores(held_out)
+    scores = fit(fusion, examples(1000), SIMPLE, seed=seed, epochs=15).scores(held_out)
     assert r2_score(held_out.labels["spend"].to_numpy(), scores["spend"].numpy()) > 0.8 - 0.03
     churned = held_out.labels["churned"].to_numpy(zero_copy_only=False)
     latents = (held_out.labels["spend"].to_numpy() - 10) / 3
@@ -111,18 +113,15 @@ def test_an_untrained_fusion_stays_as_seeded() -> None:
 
 def test_the_best_epoch_is_kept() -> None:
     """Training stops `patience` epochs after the best one, and ends with that one's weights."""
-    fitted = fit(FUSIONS[1], examples(60), patience=3, epochs=200)
+    fitted = fit(FUSIONS[1], examples(60), {"spend": HEADS["spend"]}, patience=3, epochs=100)
     losses = [epoch.validation_loss for epoch in fitted.history]
     assert len(losses) == losses.index(min(losses)) + 1 + 3
     validation = examples(200, seed=1)
     targets = torch.tensor(fitted.head_specs["spend"].targets(validation.labels["spend"]))
     spend = fitted.heads["spend"]
-    total = sum(
-        head.loss(head(fitted.fuse(validation)), torch.tensor(spec.targets(validation.labels[spec.label]))).mean()
-        for head, spec in zip(fitted.heads.values(), fitted.head_specs.values(), strict=True)
-    )
-    assert float(total) == pytest.approx(min(losses), rel=1e-5)
-    assert spend.loss(spend(fitted.fuse(validation)), targets).isfinite().all()
+    with torch.inference_mode():
+        loss = spend.loss(spend(fitted.fuse(validation)), targets).mean()
+    assert loss.item() == pytest.approx(min(losses), rel=1e-5)
 
 
 def test_rows_without_a_label_do_not_count() -> None:

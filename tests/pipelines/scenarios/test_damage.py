@@ -8,8 +8,8 @@ import pytest
 
 from models.spec import Spec
 from pipelines.scenarios import damage
-from pipelines.scenarios.layout import partitions
-from pipelines.scenarios.streams import generator
+from pipelines.scenarios.layout import Partition, partitions
+from pipelines.scenarios.streams import Stream, generator
 from transforms.modalities.audio import AudioSpec
 from transforms.modalities.base import Cleaner
 from transforms.modalities.image import ImageSpec
@@ -25,7 +25,7 @@ def test_three_in_a_thousand_rows_are_damaged() -> None:
 
 
 @pytest.mark.parametrize("partition", [HISTORY, NIGHT], ids=lambda p: p.name)
-def test_every_sort_appears_in_20_000_rows(partition: damage.Partition) -> None:
+def test_every_sort_appears_in_20_000_rows(partition: Partition) -> None:
     """Sorts come in turn, so none is left out."""
     assert {d.sort.name for d in damage.plan(0, partition)} == {s.name for s in damage.sorts_of(partition)}
 
@@ -67,7 +67,7 @@ def _cleaner(column: str) -> Cleaner:
 def test_cleaning_finds_the_promised_code(sort: damage.Sort) -> None:
     """The cleaner gives the code of the list, and masks the value where the list says so."""
     assert sort.column is not None
-    broken = sort.replace(generator(0, damage.Stream.DAMAGE, 0))[sort.column]
+    broken = sort.replace(generator(0, Stream.DAMAGE, 0))[sort.column]
     cleaned = _cleaner(sort.column)(broken)
     assert [f"{sort.column}.{code}" for code in cleaned.issues[0].as_py()] == [sort.code]
     assert (cleaned.values.null_count == 1) == (sort.effect == "masked")

@@ -211,8 +211,17 @@ def test_building_needs_statistics() -> None:
         SeriesSpec(column="visits", values=("amount",)).build()
 
 
-def test_names_must_differ() -> None:
-    """A value may not be the time, nor stand there twice."""
-    for values in (("time",), ("a", "a")):
-        with pytest.raises(ValidationError):
-            SeriesSpec(column="visits", values=values)
+def test_cleaned_time_has_one_name() -> None:
+    """Whatever the input calls it, encoders find the time under `time`."""
+    structs = pa.struct({"at": pa.int64(), "amount": pa.float64()})
+    spec = SeriesSpec(column="visits", time="at", statistics=FITTED).resolve(pa.schema({"visits": pa.list_(structs)}))
+    found = clean(pa.array([[{"at": 5, "amount": 10.0}]], pa.list_(structs)), spec)
+    assert found.values.to_pylist() == [events((5, 0.0))]
+    assert found.values.type == spec.cleaned_type()
+
+
+@pytest.mark.parametrize(("time", "values"), [("time", ("time",)), ("at", ("a", "a")), ("at", ("time",))])
+def test_names_must_differ(time: str, values: tuple[str, ...]) -> None:
+    """A value may not be the time, nor take its name, nor stand there twice."""
+    with pytest.raises(ValidationError):
+        SeriesSpec(column="visits", time=time, values=values)

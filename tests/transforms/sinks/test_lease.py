@@ -103,7 +103,7 @@ def test_one_who_slept_is_fenced_off(tmp_path: Path) -> None:
     clock.advance(61)
     with _acquire(tmp_path, clock) as successor:
         for attempt in (asleep.check, asleep.heartbeat, lambda: asleep.fence().__enter__()):
-            with pytest.raises(LeaseHeld, match="fencing number 1; got .* number 2"):
+            with pytest.raises(LeaseHeld, match=r"fencing number 1; got .* number 2"):
                 attempt()
         asleep.release()  # harmless
         successor.check()

@@ -31,7 +31,7 @@ def test_a_remote_output_is_refused(uri: str) -> None:
 
 def test_a_file_system_that_cannot_exchange_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Found before any work is done."""
-    monkeypatch.setattr(preflight, "can_exchange", lambda folder: False)
+    monkeypatch.setattr(preflight, "can_exchange", lambda _: False)
     with pytest.raises(ConfigError, match="can exchange two folders in one step"):
         check_output(str(tmp_path))
 

@@ -204,8 +204,9 @@ def test_killed_driver_leaves_no_process() -> None:
 
 
 @pytest.fixture
-def cluster() -> Iterator[str]:
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A Ray that belongs to nobody's run, and its address."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")  # as a user of a cluster with Ray's defaults sets it
     ray = str(Path(sys.executable).with_name("ray"))
     port, client_port = "26379", "26380"
     command = [ray, "start", "--head", "--block", "--num-cpus=2", f"--port={port}", "--node-ip-address=127.0.0.1"]

@@ -1,0 +1,91 @@
+"""Beam's worker processes on this machine: notices when one dies, and ends those that are left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final, TypeVar
+
+from models.errors import WorkerDied
+
+T = TypeVar("T")
+
+POLL_SECONDS: Final = 0.5
+WORKER: Final = b"apache_beam.runners.worker.sdk_worker_main"  # what FnApiRunner starts its workers with
+EXITED: Final = "Worker subprocess exited with return code"  # what the thread that waits for one raises
+
+
+def run_watched(work: Callable[[], T]) -> T:
+    """`work()`, which runs a pipeline on worker processes of its own, unless one of them dies.
+
+    FnApiRunner waits for ever for the results of a process that was killed (by the kernel when memory runs out, say):
+    only the thread that waits for the process fails. So the pipeline runs on a thread too, and this one listens.
+
+    Raises:
+        WorkerDied: a worker process ended with an error; the others have been ended.
+        BaseException: what `work` raised, or what a signal handler raised here; no worker process is left then.
+    """
+    outcome: list[T] = []
+    failure: list[BaseException] = []
+
+    def target() -> None:
+        try:
+            outcome.append(work())
+        except BaseException as error:  # noqa: BLE001  (carried to the waiting thread, whatever it is)
+            failure.append(error)
+
+    thread = threading.Thread(target=target, name="pipeline", daemon=True)
+    with deaths() as died:
+        thread.start()
+        try:
+            while thread.is_alive() and not died:
+                thread.join(POLL_SECONDS)
+        finally:
+            if thread.is_alive():
+                end_workers()
+    if failure:
+        raise failure[0]
+    if outcome:
+        return outcome[0]
+    raise WorkerDied(f"every worker process must live until the pipeline ends; got: {died[0]}")
+
+
+@contextmanager
+def deaths() -> Iterator[list[str]]:
+    """A list that grows with each worker process that ends with an error."""
+    died: list[str] = []
+    before = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        if EXITED in str(args.exc_value):
+            died.append(str(args.exc_value))
+        else:
+            before(args)
+
+    threading.excepthook = hook
+    try:
+        yield died
+    finally:
+        threading.excepthook = before
+
+
+def end_workers() -> None:
+    """Kill the Beam worker processes below this one: what they had not finished is done again by the next run."""
+    for pid in descendants(os.getpid()):
+        with suppress(OSError):
+            if WORKER in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGKILL)
+
+
+def descendants(pid: int) -> list[int]:
+    """Processes started by `pid`, by their children and so on (Linux)."""
+    found: list[int] = []
+    for listing in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):  # the thread or process ended while we looked
+            for child in map(int, listing.read_text().split()):
+                found += [child, *descendants(child)]
+    return found
