@@ -41,8 +41,8 @@ class Spec(BaseModel, Generic[T]):
     derived: ClassVar[frozenset[str]] = frozenset()
     """Fields that Amalgam fills in itself (sizes, fitted statistics) and that a job file may not hold."""
 
-    places: ClassVar[frozenset[str]] = frozenset()
-    """Fields that say where something lies, not what it is; the fingerprint does not depend on them."""
+    unhashed: ClassVar[frozenset[str]] = frozenset()
+    """Fields that change no result (where a file lies, how much is done at once): not in the fingerprint."""
 
     def build(self) -> T:
         """The component itself; heavy imports and weights are loaded here and nowhere else."""
@@ -54,8 +54,8 @@ class Spec(BaseModel, Generic[T]):
 
     def fingerprint(self) -> str:
         """Hash of everything that decides what this component computes: kind, settings, content of its files."""
-        settings = {k: v for k, v in self.settings().items() if k not in self.places}
-        return digest({**settings, "content": self.content()})
+        settings = {k: v for k, v in self.settings().items() if k not in self.unhashed}
+        return digest({**settings, "content": dict(self.content())})
 
     def content(self) -> Mapping[str, str]:
         """File name -> sha256 of every file outside the settings that decides the result (weights)."""

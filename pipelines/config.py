@@ -389,6 +389,7 @@ class _Parser:
     ) -> Modality | None:
         try:
             wanted = dict(encoder.requires())
+            encoder.check()
             encoder.output_dim  # noqa: B018  # reads the weights' configuration, which must be there
         except ConfigError as error:
             self.problems += [Problem(f"{path}.encoder", p.message) for p in error.problems]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import sys
 
-# Lines that say nothing to a user of Amalgam: Beam's note that Google's clients are not installed, and Ray's that
-# it leaves signals to the process it runs in.
-_NOISE = ("apitools not found", "SIGTERM handler is not set")
+# Lines that say nothing to a user of Amalgam: Beam's note that Google's clients are not installed, Ray's that it
+# leaves signals to the process it runs in, and Beam's on options that only a job server knows (`runners` judges them).
+_NOISE = ("apitools not found", "SIGTERM handler is not set", "Discarding unparseable args")
 
 
 def configure(level: int = logging.WARNING) -> None:

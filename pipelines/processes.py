@@ -47,6 +47,7 @@ def run_watched(work: Callable[[], T]) -> T:
         finally:
             if thread.is_alive():
                 end_workers()
+                thread.join(2 * POLL_SECONDS)  # so that the ends which follow are still heard here, not printed
     if failure:
         raise failure[0]
     if outcome:

@@ -14,6 +14,7 @@ from models.artifacts import CONFIG
 from models.batch import OpSpec
 from models.errors import ConfigError, Problem, UsageError
 from models.ops import FuseSpec, ScoreSpec
+from models.schema import FUSED, ISSUES, ROW, clean_column, emb_column, share_column
 from models.spec import Spec, digest
 from models.statistics import Statistics, load_statistics
 from pipelines.config import Job
@@ -91,14 +92,7 @@ def resolved_modalities(job: Job, schema: pa.Schema, where: str) -> dict[str, Mo
     Raises:
         ConfigError: a column is missing or has a type that its modality cannot read; all problems at once.
     """
-    problems = []
-    for column in [job.input.key, *([job.input.event_timestamp] if job.input.event_timestamp else [])]:
-        if column not in schema.names:
-            key = "input.key" if column == job.input.key else "input.event_timestamp"
-            problems.append(Problem(key, f"must be a column of {where}; got {column!r}; columns: {schema.names}"))
-    for column in job.output.keep:
-        if column not in schema.names:
-            problems.append(Problem("output.keep", f"must name columns of {where}; got {column!r}"))
+    problems = _column_problems(job, schema, where)
     modalities = {}
     for name, modality in job.modalities.items():
         found = modality.spec.check_types(schema)
@@ -107,6 +101,35 @@ def resolved_modalities(job: Job, schema: pa.Schema, where: str) -> dict[str, Mo
     if problems:
         raise ConfigError(problems)
     return modalities
+
+
+def _column_problems(job: Job, schema: pa.Schema, where: str) -> list[Problem]:
+    """Key, event time and kept columns must be there and usable, and no name may be one that the run needs itself."""
+    problems = []
+    wanted = [("input.key", job.input.key, _is_key, "strings, bytes, integers, decimals or dates")]
+    if job.input.event_timestamp is not None:
+        wanted.append(("input.event_timestamp", job.input.event_timestamp, _is_time, "timestamps or dates"))
+    for path, column, is_usable, what in wanted:
+        if column not in schema.names:
+            problems.append(Problem(path, f"must be a column of {where}; got {column!r}; columns: {schema.names}"))
+        elif not is_usable(found := schema.field(column).type):
+            problems.append(Problem(path, f"must be a column of {what}; got {column!r}, which holds {found}"))
+    for column in job.output.keep:
+        if column not in schema.names:
+            problems.append(Problem("output.keep", f"must name columns of {where}; got {column!r}"))
+    own = {ROW, ISSUES, FUSED, *(of(m) for m in job.modalities for of in (clean_column, emb_column, share_column))}
+    own |= {field.name for name, head in job.heads.items() for field in head.output_fields(name)}
+    for column in sorted(own & set(schema.names)):
+        problems.append(Problem("input.path", f"must hold no column of a name that the run makes; got {column!r}"))
+    return problems
+
+
+def _is_key(found: pa.DataType) -> bool:
+    return not (pa.types.is_nested(found) or pa.types.is_floating(found))
+
+
+def _is_time(found: pa.DataType) -> bool:
+    return bool(pa.types.is_timestamp(found) or pa.types.is_date(found))
 
 
 def with_statistics(job: Job, modalities: Mapping[str, ModalitySpec]) -> dict[str, ModalitySpec]:

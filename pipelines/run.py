@@ -7,7 +7,7 @@ from importlib import metadata
 from typing import Any
 
 from models.errors import DataRefused, NoInput
-from pipelines import recipes
+from pipelines import recipes, runners
 from pipelines.config import Job
 from pipelines.execute import Outcome, Work, execute, plan_work
 from pipelines.recipes import Interval
@@ -25,6 +25,7 @@ def run(job: Job, interval: Interval, beam_args: Sequence[str] = ()) -> Outcome:
     Raises:
         AmalgamError: see `models.errors`; whatever happens, the last good output still stands.
     """
+    runners.options_for(beam_args, processes=job.execution.processes)  # refused before anything is touched
     work = prepare(job, interval)
     outcome = execute(work, beam_args, details=details_of(work), accept=lambda ledger: refuse_too_many(job, ledger))
     report = work.layout.manifest(work.info.run_id).with_name("report.html")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-import grpc
+import grpc  # type: ignore[import-untyped]  # ships no types
 from apache_beam import Pipeline
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 from apache_beam.runners.runner import PipelineResult, PipelineState

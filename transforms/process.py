@@ -133,7 +133,8 @@ class _Attempt:
             keys = rejected.quarantined.column("key").to_pylist()
             for reason, key in zip(rejected.quarantined.column("reason").to_pylist(), keys, strict=True):
                 self.counts.quarantined[reason] += 1
-                self.counts.examples.setdefault(reason, str(key))
+                if key:
+                    self.counts.examples.setdefault(reason, key)
         return rejected.kept
 
     def _count_lost(self) -> None:

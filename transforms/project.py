@@ -23,6 +23,9 @@ from models.schema import (
 )
 from transforms.recipe import Recipe
 
+_LARGEST = 2**63 - 1  # of int64, which holds a timestamp's ticks
+_MICROSECONDS = {"s": 1_000_000, "ms": 1_000}  # in one tick
+
 
 class Project:
     """BatchOp: exactly the published columns, in the order and types of CONTRACT.md's output table."""
@@ -80,11 +83,15 @@ class Project:
 
 
 def utc_microseconds(times: pa.Array) -> pa.Array:
-    """Timestamps of any unit, zone or none (taken as UTC), and dates, as timestamp[us, UTC]."""
-    if pa.types.is_timestamp(times.type) and times.type.tz is None:
-        return pc.assume_timezone(times.cast(pa.timestamp("us"), safe=False), "UTC")
+    """Timestamps of any unit, zone or none (taken as UTC), and dates, as timestamp[us, UTC]; null beyond its range."""
     if pa.types.is_date(times.type):
-        return pc.assume_timezone(times.cast(pa.timestamp("us")), "UTC")
+        times = times.cast(pa.timestamp("s" if pa.types.is_date32(times.type) else "ms"))
+    ticks = times.cast(pa.int64())
+    largest = _LARGEST // _MICROSECONDS.get(times.type.unit, 1)
+    fits = pc.and_(pc.less_equal(ticks, largest), pc.greater_equal(ticks, -largest))
+    times = pc.if_else(fits, times, pa.scalar(None, times.type))
+    if times.type.tz is None:
+        return pc.assume_timezone(times.cast(pa.timestamp("us"), safe=False), "UTC")
     return times.cast(TIMESTAMP, safe=False)
 
 

@@ -10,11 +10,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.types as pt
 
-from models.arrow import Int64, valid_mask
+from models.arrow import Bool, Int64, valid_mask
 from models.schema import ROW
 from transforms.key_hashes import usable_keys
 
 KEY_MISSING = "key.missing"
+KEY_NOT_UTF8 = "key.not_utf8"
 KEY_DUPLICATE = "key.duplicate"
 NO_MODALITY = "row.no_modality"
 ROW_GROUP = "file.row_group"
@@ -87,7 +88,9 @@ class Reject:
         reasons[~usable] = NO_MODALITY
         rows = batch.column(batch.schema.get_field_index(ROW)).to_numpy()
         reasons[np.isin(rows, self._repeated)] = KEY_DUPLICATE
-        reasons[~usable_keys(batch.column(batch.schema.get_field_index(self._key)))] = KEY_MISSING
+        keys = batch.column(batch.schema.get_field_index(self._key))
+        reasons[~_is_text(keys)] = KEY_NOT_UTF8
+        reasons[~usable_keys(keys)] = KEY_MISSING
         return reasons
 
     def _record(self, rows: pa.RecordBatch, reasons: npt.NDArray[np.str_], stage: str) -> pa.RecordBatch:
@@ -109,7 +112,27 @@ class Reject:
 
 
 def readable_key(keys: pa.Array) -> pa.Array:
-    """Keys as strings; binary keys in hex."""
+    """Keys as strings that can be shown; binary keys in hex, bytes that are not UTF-8 as U+FFFD."""
     if pt.is_binary(keys.type):
         return pa.array([None if k is None else k.hex() for k in keys.to_pylist()], pa.string())
-    return keys.cast(pa.string())
+    if _is_text(keys).all():
+        return keys.cast(pa.string())
+    return pa.array([None if k is None else k.decode(errors="replace") for k in _raw(keys)], pa.string())
+
+
+def _is_text(keys: pa.Array) -> Bool:
+    """`[n]`: False where a string is not UTF-8: Parquet files may hold such, but few readers take them."""
+    valid = np.ones(len(keys), dtype=np.bool_)
+    if not pt.is_string(keys.type):
+        return valid
+    try:
+        keys.validate(full=True)
+    except pa.ArrowInvalid:  # the rare case: find the rows one by one
+        for row, raw in enumerate(_raw(keys)):
+            valid[row] = raw is None or raw.decode(errors="replace").encode() == raw
+    return valid
+
+
+def _raw(keys: pa.Array) -> list[bytes | None]:
+    values: list[bytes | None] = keys.cast(pa.binary()).to_pylist()
+    return values

@@ -13,14 +13,14 @@ from models.arrow import Float32
 from models.encoders.base import EncoderSpec
 from models.errors import ConfigError
 from models.pretrained import Json, check_safe, embedding_size, file_hashes, locate, read_json
-from models.spec import JobPath, digest
+from models.spec import JobPath
 
 
 class HuggingFaceSpec(EncoderSpec):
     """Any AutoModel from a folder or from a pinned revision of the hub; safetensors only, remote code never."""
 
     unhashed: ClassVar[frozenset[str]] = frozenset({"weights", "revision"})
-    """Settings that do not enter the fingerprint: where the weights lie (their content does)."""
+    """Where the weights lie; their content counts."""
 
     revision: str | None = None
     """Commit hash of the hub repository that `weights` names; without it `weights` is a folder."""
@@ -74,10 +74,10 @@ class HuggingFaceSpec(EncoderSpec):
             return {self.weights: self.revision}
         return file_hashes(self.folder())
 
-    def fingerprint(self) -> str:
-        """Hash of settings and content; the same folder elsewhere has the same fingerprint."""
-        settings = {key: value for key, value in self.settings().items() if key not in self.unhashed}
-        return digest({**settings, "content": dict(self.content())})
+    def check(self) -> None:
+        """See `EncoderSpec.check`; a hub repository that was not fetched yet is checked when it is."""
+        if self.revision is None:
+            check_safe(self.folder())
 
     def safe_folder(self) -> Path:
         """The folder, fetched if need be and checked.

@@ -32,6 +32,13 @@ class EncoderSpec(Spec[Encoder]):
     def output_dim(self) -> int:
         """Length of every embedding; known without loading weights."""
 
+    def check(self) -> None:
+        """Look at the files that `build` will load, without loading them.
+
+        Raises:
+            ConfigError: they are missing, or loading them could run code.
+        """
+
     def requires(self) -> Mapping[str, object]:
         """Settings that the modality's cleaner must have (`size` of images, `rate` of audio)."""
         return {}

@@ -112,7 +112,8 @@ class ImageHistogramsEncoder:
 
     def _texture(self, grey: Float32) -> Float64:
         """Log power of the windowed picture in rings (scale) and sectors (direction) of its spectrum."""
-        centred = (grey - grey.mean(axis=(1, 2), keepdims=True)) * self.window
+        means = grey.reshape(len(grey), -1).mean(axis=1)  # one axis: the order of a sum over two could depend on n
+        centred = (grey - means[:, None, None]) * self.window
         spectrum = np.fft.rfft2(centred).reshape(len(grey), -1)
         power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
         summed = rowwise(lambda block: block @ self.sectors, power, RINGS * SECTORS)

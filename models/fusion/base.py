@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.encoders.base import projection
+from models.layers import Linear
 from models.spec import Spec, digest
 
 # Standardized inputs are cut here: a coordinate that is nearly constant in the training rows (a rare n-gram) would
@@ -87,9 +88,10 @@ def orthogonal(in_dim: int, out_dim: int, seed: int, name: str) -> Tensor:
 class Projections(nn.Module):
     """h_m = W_m n(x_m) + b_m: every modality on one width.
 
-    n is clip((x − μ) / σ) per coordinate in a fusion that is trained, μ and σ (0 and 1 until then) those of the training
-    rows. It is LayerNorm in one that is not: nothing is known of the scale, and no modality may drown another. A row's
-    own length, which LayerNorm takes away, is information: standardizing alone predicted better in every trial of ours.
+    n is clip((x − μ) / σ) per coordinate in a fusion that is trained, μ and σ (0 and 1 until then) those of its
+    training rows. It is LayerNorm in one that is not: nothing is known of the scale, and no modality may drown another.
+    A row's own length, which LayerNorm takes away, is information: standardizing alone predicted better in every
+    trial of ours.
     """
 
     def __init__(self, inputs: Mapping[str, int], dim: int, seed: int, *, trained: bool) -> None:
@@ -98,7 +100,7 @@ class Projections(nn.Module):
         self.widths = tuple(inputs.values())
         self.linears = nn.ModuleList()
         for index, (name, width) in enumerate(inputs.items()):
-            linear = nn.Linear(width, dim)
+            linear = Linear(width, dim)
             with torch.no_grad():
                 linear.weight.copy_(orthogonal(width, dim, seed, name))
                 linear.bias.zero_()

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from models.errors import ConfigError
 from models.fusion.base import Fused, Fusion, FusionSpec, Projections, orthogonal
+from models.layers import Linear, linear
 
 # The MLP starts as a tenth of the linear path, so that training begins near the plain projection.
 INITIAL_MLP_SCALE = 0.1
@@ -58,7 +59,8 @@ class ConcatFusion(Fusion):
         """See `Fusion.forward`."""
         parts = self.projections(x, mask)  # [B, M, F]
         u = torch.where(mask.unsqueeze(-1), parts, self.absent)  # [B, M, F]
-        contributions = torch.einsum("bmi,moi->bmo", u, self.get_buffer("blocks"))  # [B, M, F]
+        blocks = self.get_buffer("blocks")
+        contributions = torch.stack([linear(u[:, m], block) for m, block in enumerate(blocks)], dim=1)  # [B, M, F]
         z = contributions.sum(dim=1)  # [B, F]
         if self.mlp is not None:
             z = z + self.mlp(torch.cat([u.flatten(1), mask.to(u.dtype)], dim=1))
@@ -80,7 +82,7 @@ def _mlp(modalities: int, spec: ConcatSpec) -> nn.Module:
     """U, GELU, V; seeded, whatever the state of torch's global generator."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.seed)
-        first, last = nn.Linear(modalities * (spec.dim + 1), spec.hidden), nn.Linear(spec.hidden, spec.dim)
+        first, last = Linear(modalities * (spec.dim + 1), spec.hidden), Linear(spec.hidden, spec.dim)
     with torch.no_grad():
         last.weight.mul_(INITIAL_MLP_SCALE)
         last.bias.zero_()

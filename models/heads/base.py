@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from models.arrow import Float32
+from models.layers import Linear
 from models.spec import Spec
 
 
@@ -67,7 +68,7 @@ class LabelHeadSpec(HeadSpec):
 
     label: str
     """Column of the training table that holds the label; rows where it is null are left out for this head."""
-    hidden: int = Field(default=0, ge=0, le=8192)
+    hidden: int = Field(default=64, ge=0, le=8192)
     """Width of a hidden layer; 0: none, the head is linear in the fused vector."""
     dropout: float = Field(default=0.2, ge=0, lt=1)
     """Share of the fused vector's coordinates that are left out at random, in training only."""
@@ -101,11 +102,11 @@ class LabelHeadSpec(HeadSpec):
 def trunk(spec: LabelHeadSpec, outputs: int) -> nn.Sequential:
     """Dropout and a linear map `[B, F] -> [B, outputs]`, with a hidden GELU layer between if the Spec asks for one."""
     if not spec.hidden:
-        return nn.Sequential(nn.Dropout(spec.dropout), nn.Linear(spec.input_dim, outputs))
+        return nn.Sequential(nn.Dropout(spec.dropout), Linear(spec.input_dim, outputs))
     return nn.Sequential(
         nn.Dropout(spec.dropout),
-        nn.Linear(spec.input_dim, spec.hidden),
+        Linear(spec.input_dim, spec.hidden),
         nn.GELU(),
         nn.Dropout(spec.dropout),
-        nn.Linear(spec.hidden, outputs),
+        Linear(spec.hidden, outputs),
     )

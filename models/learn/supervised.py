@@ -1,4 +1,4 @@
-"""Supervised learning: fusion and all heads at once, on frozen embeddings; stopped and calibrated on validation rows."""
+"""Supervised learning: fusion and heads at once, on frozen embeddings; stopped and calibrated on validation rows."""
 
 from __future__ import annotations
 
@@ -69,6 +69,8 @@ class SupervisedSpec(Spec[Learner]):
 
     epochs: int = Field(default=40, ge=1)
     """Most passes over the training rows."""
+    steps: int = Field(default=600, ge=1)
+    """Most optimizer steps: with much history fewer epochs are run, so that training takes no longer."""
     patience: int = Field(default=10, ge=1)
     """Stop after this many epochs without a better validation likelihood."""
     learning_rate: float = Field(default=1e-3, gt=0)
@@ -81,7 +83,7 @@ class SupervisedSpec(Spec[Learner]):
     """Share of all steps over which the step size rises from 0."""
     clip: float = Field(default=1.0, gt=0)
     """Largest norm of a step's gradient."""
-    modality_dropout: float = Field(default=0.3, ge=0, le=1)
+    modality_dropout: float = Field(default=0.1, ge=0, le=1)
     """Share of training rows of which only a random part of the modalities is shown."""
     unimodal_weight: float = Field(default=0.1, ge=0)
     """Weight of the mean loss of each modality alone, beside the fused loss."""
@@ -127,12 +129,14 @@ class SupervisedLearner:
 
     def _optimize(self, network: JointNetwork, train: Rows, validation: Rows) -> list[Epoch]:
         spec, generator = self.spec, torch.Generator().manual_seed(self.spec.seed)
-        steps = spec.epochs * -(-len(train.mask) // spec.batch_rows)
+        epoch_steps = -(-len(train.mask) // spec.batch_rows)
+        epochs = min(spec.epochs, -(-spec.steps // epoch_steps))
+        steps = epochs * epoch_steps
         optimizer = _optimizer(network, spec)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: cosine_rate(step, steps, spec.warmup))
         history: list[Epoch] = []
         best, best_epoch, best_state = float("inf"), 0, network.state_dict()
-        for epoch in range(spec.epochs):
+        for epoch in range(epochs):
             loss = self._epoch(network, train, optimizer, schedule, generator)
             judged = network.judge(validation)
             history.append(Epoch(epoch, loss, judged))

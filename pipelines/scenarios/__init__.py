@@ -41,6 +41,11 @@ class Created:
     bytes: int
     """Of the files below `data/`."""
 
+    def __str__(self) -> str:
+        nights = f"{self.nightly_rows:,} rows in nights up to {self.dates[-1]}"
+        size = f"{self.files} files, {self.bytes / 1e6:,.0f} MB, {self.damaged_rows} damaged records"
+        return f"Wrote {self.folder}: {self.history_rows:,} rows of history, {nights} ({size})"
+
 
 def create(
     folder: Path,

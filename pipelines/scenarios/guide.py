@@ -45,7 +45,7 @@ workers: {{address: local}}
 _README = """\
 # Retail: a data set drawn from seed {seed}
 
-Customers of a shop. Each shows five things of himself, and hides what they come from.
+Customers of a shop. Each shows five things, and hides what they come from.
 
 | column | what it is | what it shows, with noise |
 |---|---|---|

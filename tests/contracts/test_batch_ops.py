@@ -59,7 +59,7 @@ def batch(rows: int = ROWS) -> pa.RecordBatch:
     mask = rng.random((rows, 3)) > 0.3
     mask[:, 2] |= ~mask.any(axis=1)
     texts = [f"review number {i}, {'good' if i % 3 else 'bad'}" if mask[i, 1] else None for i in range(rows)]
-    columns = {"key": pa.array(range(rows)), "clean_review": pa.array(texts, pa.string())}
+    columns = {"key": pa.array(range(rows), pa.int64()), "clean_review": pa.array(texts, pa.string())}
     for index, (modality, width) in enumerate(INPUTS.items()):
         values = rng.standard_normal((rows, width)).astype(np.float32)
         columns[f"emb_{modality}"] = from_numpy(values, mask[:, index])

@@ -17,6 +17,7 @@ VARIANTS = [(kind, trained) for kind in KINDS for trained in (True, False)]
 
 
 def spec_of(kind: str, trained: bool = True) -> FusionSpec:
+    """The kind's Spec with three modalities."""
     spec = discover("fusion")[kind].model_validate({"dim": 5, "inputs": INPUTS, "trained": trained})
     assert isinstance(spec, FusionSpec)
     return spec

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,21 +13,27 @@ import torch
 from models.heads.base import LabelHead, LabelHeadSpec
 from models.spec import discover
 
-LABELS = {"classifier": ["a", "b", "c", None, "a", "b"], "regressor": [1.0, 2.5, None, 4.0, 0.5, 3.0]}
+LABELS: dict[str, list[Any]] = {
+    "classifier": ["a", "b", "c", None, "a", "b"],
+    "regressor": [1.0, 2.5, None, 4.0, 0.5, 3.0],
+}
 KINDS = [kind for kind, spec in discover("head").items() if issubclass(spec, LabelHeadSpec)]
 
 
 def spec_of(kind: str) -> LabelHeadSpec:
+    """The kind's Spec as a job file gives it."""
     spec = discover("head")[kind].model_validate({"label": "y", "hidden": 4})
     assert isinstance(spec, LabelHeadSpec)
     return spec
 
 
 def fitted(kind: str) -> LabelHeadSpec:
+    """The Spec with what the sample labels teach."""
     return spec_of(kind).fitted(pa.array(LABELS[kind]), input_dim=5)
 
 
 def head(kind: str) -> LabelHead:
+    """A fitted head in evaluation mode."""
     torch.manual_seed(0)
     built = fitted(kind).build()
     built.eval()
@@ -34,6 +41,7 @@ def head(kind: str) -> LabelHead:
 
 
 def fused(rows: int) -> torch.Tensor:
+    """Random fused vectors."""
     return torch.randn(rows, 5, generator=torch.Generator().manual_seed(0))
 
 

@@ -15,7 +15,7 @@ DIMS = {"photo": 6, "review": 4, "visits": 8}
 def examples(rows: int, seed: int = 0, *, noise: float = 0.5, absent: float = 0.1, per_group: int = 1) -> Examples:
     """Rows in which modality m shows latent number m with noise, linearly spread over its width.
 
-    Labels: `churned` = 1 with probability sigmoid(2·Σ latents), `spend` = 10 + 3·Σ latents, `segment` = the largest latent.
+    Labels: `churned` with probability sigmoid(2·Σ latents), `spend` = 10 + 3·Σ latents, `segment` = the largest one.
     """
     rng = np.random.default_rng(seed)
     world = np.random.default_rng(7)  # the same directions for every seed

@@ -58,6 +58,7 @@ class LengthSpec(EncoderSpec):
 
 
 def embed(texts: list[str | None], real: int = 2) -> tuple[pa.Array, LengthEncoder]:
+    """The embeddings of these texts, and the encoder that was asked."""
     op = EmbedOp(EmbedSpec(name="review", encoder=LengthSpec(real=real)))
     encoder = op._encoder
     assert isinstance(encoder, LengthEncoder)
@@ -66,10 +67,12 @@ def embed(texts: list[str | None], real: int = 2) -> tuple[pa.Array, LengthEncod
 
 
 def embeddings(rows: Iterable[list[float] | None]) -> pa.Array:
+    """An embedding column of width 2."""
     return pa.array(list(rows), pa.list_(pa.float32(), 2))
 
 
 def fuse(spec: FuseSpec, **columns: pa.Array) -> pa.RecordBatch:
+    """The fused batch of these columns."""
     return spec.build()(pa.RecordBatch.from_pydict(columns))
 
 

@@ -17,7 +17,7 @@ UNITS = 8
 ROWS = 5
 
 
-class WriteUnit(beam.DoFn):
+class WriteUnit(beam.DoFn):  # type: ignore[misc]  # Beam ships no types
     """Writes `<unit>.json` with the unit's rows; refuses the unit named in `refuse`."""
 
     def __init__(self, folder: str, refuse: int | None = None) -> None:

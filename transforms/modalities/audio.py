@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +27,7 @@ class AudioSpec(ModalitySpec):
 
     kind = "audio"
     default_encoder = "log_mel"
+    unhashed: ClassVar[frozenset[str]] = frozenset({"allowed_roots"})
 
     column: str
     """The input column."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +27,7 @@ class ImageSpec(ModalitySpec):
 
     kind = "image"
     default_encoder = "image_histograms"
+    unhashed: ClassVar[frozenset[str]] = frozenset({"allowed_roots"})
 
     column: str
     """The input column."""

@@ -46,6 +46,6 @@ def test_draws_without_an_estimate_are_left_out() -> None:
     """NaN draws do not poison the interval; only when all are NaN it is NaN."""
     groups = pa.array(range(4))
     some = bootstrap_over_groups(lambda rows: 1.0 if 0 in rows else float("nan"), groups, draws=50)
-    none = bootstrap_over_groups(lambda rows: float("nan"), groups, draws=50)
+    none = bootstrap_over_groups(lambda _: float("nan"), groups, draws=50)
     assert some == (1.0, 1.0)
     assert all(map(math.isnan, none))

@@ -12,12 +12,14 @@ INPUTS = {"photo": 4, "review": 3}
 
 
 def build(trained: bool) -> ConcatFusion:
+    """The fusion of two modalities."""
     fusion = ConcatSpec(dim=4, inputs=INPUTS, trained=trained).build()
     assert isinstance(fusion, ConcatFusion)
     return fusion
 
 
 def sample() -> torch.Tensor:
+    """Two rows of both modalities."""
     return torch.randn(2, 2, 4, generator=torch.Generator().manual_seed(0))
 
 

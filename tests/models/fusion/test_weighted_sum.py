@@ -16,6 +16,7 @@ INPUTS = {"photo": 4, "review": 3, "visits": 2}
 
 
 def shares(weights: dict[str, float], mask: list[bool]) -> list[float]:
+    """The shares of one row under these weights."""
     spec = WeightedSumSpec(dim=4, inputs=INPUTS, weights=weights)
     found: list[float] = spec.build()(torch.ones(1, 3, 4), torch.tensor([mask])).shares[0].tolist()
     return found

@@ -16,7 +16,8 @@ from models.schema import DIM_METADATA
 
 
 def fitted(labels: pa.Array) -> ClassifierSpec:
-    return ClassifierSpec(label="churned").fitted(labels, input_dim=2)
+    """A linear classifier that has seen these labels."""
+    return ClassifierSpec(label="churned", hidden=0).fitted(labels, input_dim=2)
 
 
 @pytest.mark.parametrize(

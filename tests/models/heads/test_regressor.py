@@ -14,8 +14,9 @@ from models.heads.regressor import RegressorHead, RegressorSpec
 
 
 def head(**settings: object) -> RegressorHead:
+    """A linear regressor whose raw output is 0."""
     labels = pa.array(settings.pop("labels", [1.0, 3.0]))
-    spec = RegressorSpec.model_validate({"label": "spend", **settings}).fitted(labels, input_dim=2)
+    spec = RegressorSpec.model_validate({"label": "spend", "hidden": 0, **settings}).fitted(labels, input_dim=2)
     built = RegressorHead(spec)
     with torch.no_grad():
         for parameter in built.parameters():

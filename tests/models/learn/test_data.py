@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from models.errors import ConfigError, SchemaRefused
-from models.learn.data import group_positions, read_examples, split_by_group
+from models.learn.data import read_examples, split_by_group
+from models.learn.split import group_positions
 from tests.models.samples import DIMS, examples, to_table
 
 LABELS = ("churned", "spend")

@@ -9,6 +9,7 @@ from models.learn.losses import COLDEST, HOTTEST, cosine_rate, fit_temperature, 
 
 
 def bce(target: torch.Tensor):  # type: ignore[no-untyped-def]  # a closure for two tests
+    """Mean cross-entropy of logits."""
     return lambda logits: torch.nn.functional.binary_cross_entropy_with_logits(logits, target)
 
 

@@ -13,6 +13,7 @@ import yaml
 
 from models.errors import OutputError, UsageError
 from pipelines.scenarios import Created, create
+from pipelines.scenarios.damage import plan as plan_damage
 from pipelines.scenarios.layout import files, partitions
 from pipelines.scenarios.writer import FileTask, groups
 
@@ -36,6 +37,13 @@ def test_counts_are_those_of_the_files(created: Created) -> None:
     assert sum(pq.read_metadata(path).num_rows for path in paths) == 450
     assert len(paths) == created.files
     assert sum(path.stat().st_size for path in paths) == created.bytes
+
+
+def test_summary_is_one_sentence(created: Created) -> None:
+    """What `amalgam new` prints: folder, rows, nights, size."""
+    assert str(created).startswith(
+        f"Wrote {created.folder}: 100 rows of history, 350 rows in nights up to 2026-11-23 ("
+    )
 
 
 def test_pages_carry_checksums(created: Created) -> None:
@@ -78,14 +86,15 @@ def test_undamaged_rows_are_the_same_without_damage(tmp_path: Path) -> None:
     plan = files(partitions(350, 1, 1)[1])[0]
     damaged = FileTask(tmp_path, 0, plan, damaged=True)
     pairs = zip(groups(damaged), groups(replace(damaged, damaged=False)), strict=True)
-    differing = 0
+    first, differing = 0, []
     for (broken, truth, listed), (whole, same_truth, nothing) in pairs:
+        equal = [broken.slice(i, 1).equals(whole.slice(i, 1)) for i in range(whole.num_rows)]
+        differing += [first + i for i, is_equal in enumerate(equal) if not is_equal]
+        assert differing[-listed.num_rows :] == listed["row"].to_pylist() or not listed.num_rows
         assert truth.equals(same_truth)
         assert nothing.num_rows == 0
-        equal = [broken.slice(i, 1).equals(whole.slice(i, 1)) for i in range(whole.num_rows)]
-        differing += equal.count(False)
-        assert equal.count(False) == listed.num_rows
-    assert differing > 0
+        first += whole.num_rows
+    assert len(differing) == len(list(plan_damage(0, plan.partition, plan.start, plan.stop))) > 0
 
 
 def test_groups_are_drawn_one_at_a_time(tmp_path: Path) -> None:

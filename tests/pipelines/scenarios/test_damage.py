@@ -51,6 +51,17 @@ def test_a_repeated_key_is_that_of_an_earlier_good_row() -> None:
         assert all(d.key_of is not None and d.key_of < d.row and d.key_of not in rows for d in repeats)
 
 
+def test_the_key_of_a_damaged_row_is_never_repeated() -> None:
+    """Where the draw hits a damaged row, the one before it is taken."""
+    hits = 0
+    for seed in range(2_000):
+        damaged = damage._row(seed, NIGHT, 0)
+        key_of = damage._earlier(seed, NIGHT, 1, 400)
+        hits += key_of == damaged - 1
+        assert key_of != damaged
+    assert hits > 1  # 2,000 draws out of 400 rows, twice as likely as the others: 10 are expected
+
+
 def test_strings_keep_bytes_that_are_not_utf8() -> None:
     """A string column can hold what `pa.array` would refuse."""
     column = damage.strings([b"caf\xe9", None, b"ok"])

@@ -1,0 +1,91 @@
+"""Worker processes that die must stop the run, not hang it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import apache_beam as beam
+import pytest
+
+from models.errors import WorkerDied
+from pipelines.processes import descendants, run_watched
+from pipelines.runners import options_for, run
+
+
+def test_result_is_that_of_the_work() -> None:
+    """Nothing died: the work's own result."""
+    assert run_watched(lambda: 42) == 42
+
+
+def test_error_is_that_of_the_work() -> None:
+    """Nothing died: the work's own exception."""
+    with pytest.raises(ZeroDivisionError):
+        run_watched(lambda: 1 // 0)
+
+
+def test_death_of_a_worker_ends_the_wait() -> None:
+    """The thread that waits for a worker fails as Beam's does, while the work would wait for ever."""
+
+    def work() -> None:
+        def waiter() -> None:
+            raise RuntimeError("Worker subprocess exited with return code 137")
+
+        threading.Thread(target=waiter).start()
+        threading.Event().wait()
+
+    with pytest.raises(WorkerDied, match="return code 137"):
+        run_watched(work)
+
+
+def test_hook_for_threads_is_put_back() -> None:
+    """Other users of threading.excepthook are not disturbed."""
+    before = threading.excepthook
+
+    run_watched(lambda: None)
+
+    assert threading.excepthook is before
+
+
+def test_descendants_are_found() -> None:
+    """A process started by a child counts too."""
+    child = subprocess.Popen(["sh", "-c", "sleep 60 & wait"])
+    try:
+        deadline = time.monotonic() + 5
+        while len(found := descendants(child.pid)) < 1 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert len(found) == 1
+        assert {child.pid, *found} <= set(descendants(os.getpid()))
+    finally:
+        for pid in [*descendants(child.pid), child.pid]:
+            os.kill(pid, signal.SIGKILL)
+        child.wait()
+
+
+class DieOn(beam.DoFn):  # type: ignore[misc]  # Beam ships no types
+    """Kills its own process at one element."""
+
+    def process(self, element: tuple[int, object]) -> None:
+        """Unit 3 is deadly."""
+        if element[0] == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.beam
+def test_killed_worker_process_stops_the_run() -> None:
+    """Beam alone would wait for ever; the run ends within 30 s and leaves no worker process."""
+    pipeline = beam.Pipeline(options=options_for([], processes=2))
+    _ = pipeline | beam.Create([(i, i) for i in range(8)]) | beam.GroupByKey() | beam.ParDo(DieOn())
+    begin = time.monotonic()
+
+    with pytest.raises(WorkerDied, match="return code"):
+        run(pipeline)
+
+    assert time.monotonic() - begin < 30
+    commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in descendants(os.getpid())]
+    assert not [c for c in commands if sys.executable.encode() in c and b"sdk_worker_main" in c]

@@ -1,0 +1,107 @@
+"""Tests of embedding a batch: submitted at once, collected later, with what encoders could not make finite."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from models.errors import WorkerDied
+from models.ops import EmbedSpec
+from models.schema import ISSUES, ISSUES_TYPE
+from tests.transforms.tiny_recipes import DIM, ENCODERS
+from transforms.embed import Embed
+from transforms.workers.base import RemoteOp
+from transforms.workers.inline import InlineFuture, InlineOp, InlineWorkers
+
+NOTES = ["ee", None, "broken", "e"]
+PROFILES = [{"age": 1.0, "segment": "gold"}, {"age": 0.0, "segment": "gold"}, None, None]
+KNOWN = [[], ["note.empty"], ["note.too_long"], []]
+
+
+def cleaned() -> pa.RecordBatch:
+    """Four cleaned rows: all there; no note; a note without an embedding; no profile."""
+    profile = pa.struct([("age", pa.float32()), ("segment", pa.string())])
+    return pa.record_batch(
+        {
+            "id": ["a", "b", "c", "d"],
+            ISSUES: pa.array(KNOWN, ISSUES_TYPE),
+            "clean_note": pa.array(NOTES, pa.string()),
+            "clean_profile": pa.array(PROFILES, profile),
+        }
+    )
+
+
+def ops() -> dict[str, RemoteOp]:
+    """The two encoders, in this process."""
+    workers = InlineWorkers()
+    return {name: workers.remote(EmbedSpec(name=name, encoder=spec), name) for name, spec in ENCODERS.items()}
+
+
+def test_embeddings_take_the_place_of_cleaned_values() -> None:
+    """Null stays null; the input's columns stay."""
+    result = Embed(ops()).submit(cleaned()).result()
+
+    assert result.schema.names == ["id", ISSUES, "emb_note", "emb_profile"]
+    # Length, number of e's, 1, 0: see `tiny_recipes.letters`.
+    assert result.column("emb_note").to_pylist() == [[2, 2, 1, 0], None, None, [1, 1, 1, 0]]
+    assert result.column("emb_note").type == pa.list_(pa.float32(), DIM)
+    assert [v is None for v in result.column("emb_profile").to_pylist()] == [False, False, True, True]
+
+
+def test_what_the_encoder_lost_is_added_to_the_issues() -> None:
+    """Behind what the cleaner found; an absent value is not lost."""
+    result = Embed(ops()).submit(cleaned()).result()
+
+    assert result.column(ISSUES).to_pylist() == [
+        [],
+        ["note.empty"],
+        ["note.too_long", "note.embedding_non_finite"],
+        [],
+    ]
+    assert result.column(ISSUES).type == ISSUES_TYPE
+
+
+def test_slices_are_embedded_like_whole_batches() -> None:
+    """Offsets of sliced arrays are respected."""
+    embed = Embed(ops())
+
+    assert embed.submit(cleaned().slice(1, 3)).result().equals(embed.submit(cleaned()).result().slice(1, 3))
+
+
+def test_only_the_modality_travels() -> None:
+    """An encoder is sent its own cleaned column and nothing else of the row."""
+    sent: list[list[str]] = []
+
+    class Spy(InlineOp):
+        def submit(self, batch: pa.RecordBatch) -> InlineFuture:
+            sent.append(batch.schema.names)
+            return super().submit(batch)
+
+    Embed({name: Spy(op) for name, op in ops().items()}).submit(cleaned())
+
+    assert sent == [["clean_note"], ["clean_profile"]]
+
+
+def test_a_pending_batch_no_longer_holds_its_cleaned_values() -> None:
+    """Pictures and sounds would be kept twice; its size counts them while they are under way."""
+    pending = Embed(ops()).submit(cleaned())
+
+    assert pending.batch.schema.names == ["id", ISSUES]
+    assert pending.nbytes == cleaned().nbytes
+
+
+def test_a_worker_that_is_lost_is_told_when_the_result_is_asked_for() -> None:
+    """The error of the worker goes up as it is."""
+
+    class Lost(InlineFuture):
+        def result(self) -> pa.RecordBatch:
+            raise WorkerDied("an actor must answer; got none")
+
+    class Dying(InlineOp):
+        def submit(self, batch: pa.RecordBatch) -> InlineFuture:
+            return Lost(self, batch)
+
+    pending = Embed({name: Dying(op) for name, op in ops().items()}).submit(cleaned())
+
+    with pytest.raises(WorkerDied, match="an actor must answer"):
+        pending.result()
