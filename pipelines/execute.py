@@ -247,7 +247,7 @@ def run_pipeline(pipeline: beam.Pipeline, failures: str | None = None) -> None:
         AmalgamError: the one that stopped a worker where it can be told, else InternalError.
     """
     try:
-        runners.wait(pipeline.run())
+        runners.run(pipeline)
     except AmalgamError:
         raise
     except Exception as error:  # runners wrap what a worker raised in types of their own

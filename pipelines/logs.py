@@ -8,11 +8,19 @@ import sys
 # Lines that say nothing to a user of Amalgam: Beam's note that Google's clients are not installed, Ray's that it
 # leaves signals to the process it runs in, and Beam's on options that only a job server knows (`runners` judges them).
 _NOISE = ("apitools not found", "SIGTERM handler is not set", "Discarding unparseable args")
+_WORKER_NOISE = "No semi_persistent_directory found"  # inside what a worker process sends
+# Beam logs what a DoFn raised, with its traceback, and raises it too: then it is told once, in one paragraph.
+_TOLD_OTHERWISE = "apache_beam.runners.common"
 
 
 def configure(level: int = logging.WARNING) -> None:
     """Send warnings to stderr; called once, by the program's start."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-    handler.addFilter(lambda record: not record.getMessage().startswith(_NOISE))
+    handler.addFilter(_is_wanted)
     logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+def _is_wanted(record: logging.LogRecord) -> bool:
+    message = record.getMessage()
+    return record.name != _TOLD_OTHERWISE and not message.startswith(_NOISE) and _WORKER_NOISE not in message

@@ -15,7 +15,8 @@ from models.errors import WorkerDied
 T = TypeVar("T")
 
 POLL_SECONDS: Final = 0.5
-WORKER: Final = b"apache_beam.runners.worker.sdk_worker_main"  # what FnApiRunner starts its workers with
+# What worker processes are started with: by us, and by Beam's own FnApiRunner when a user names that.
+WORKERS: Final = (b"pipelines.beam_worker", b"apache_beam.runners.worker.sdk_worker_main")
 EXITED: Final = "Worker subprocess exited with return code"  # what the thread that waits for one raises
 
 
@@ -78,7 +79,8 @@ def end_workers() -> None:
     """Kill the Beam worker processes below this one: what they had not finished is done again by the next run."""
     for pid in descendants(os.getpid()):
         with suppress(OSError):
-            if WORKER in Path(f"/proc/{pid}/cmdline").read_bytes():
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            if any(worker in command for worker in WORKERS):
                 os.kill(pid, signal.SIGKILL)
 
 

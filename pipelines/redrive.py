@@ -14,13 +14,13 @@ import pyarrow.parquet as pq
 
 from models.errors import ConfigError, NoInput
 from models.spec import digest
-from pipelines import recipes
+from pipelines import recipes, runners
 from pipelines.config import Job
 from pipelines.execute import Outcome, Work, complete, plan_work
 from pipelines.recipes import Interval
 from pipelines.report import write_report
 from pipelines.run import details_of, refuse_too_many
-from transforms.reject import KEY_DUPLICATE, ROW_GROUP, quarantine_schema
+from transforms.reject import KEY_DUPLICATE, KEY_MISSING, KEY_NOT_UTF8, ROW_GROUP, quarantine_schema
 from transforms.sinks.base import Manifest
 from transforms.sinks.layout import Layout, part_name
 from transforms.sinks.lease import Lease
@@ -29,8 +29,8 @@ from transforms.sinks.parquet import ParquetSink
 from transforms.sinks.standing import published_run
 from transforms.units import plan_input
 
-STAYS = (KEY_DUPLICATE, ROW_GROUP)
-"""Reasons that running again cannot lift: the key is published already, or the record was never read."""
+STAYS = (KEY_MISSING, KEY_NOT_UTF8, KEY_DUPLICATE, ROW_GROUP)
+"""Reasons that running again cannot lift: the key is not usable or stood earlier, or the record was never read."""
 _BATCH_ROWS = 256  # quarantined records hold whole pictures and sounds
 
 
@@ -45,29 +45,40 @@ def redrive(job: Job, interval: Interval, beam_args: Sequence[str] = ()) -> Outc
         ConfigError: encoders, fusion or heads are not those of the published rows.
     """
     layout = Layout(Path(job.output.path))
+    runners.options_for(beam_args, processes=job.execution.processes)  # refused before anything is touched
+    _published(layout, interval)
+    with Lease.acquire(layout.leases, job.name, interval.date) as lease:
+        before = _published(layout, interval)
+        files = [layout.quarantine(interval.date) / f.name for f in before.quarantine]
+        if not any(_helpable(batch).num_rows for path in files for batch in _batches(path)):
+            return Outcome("nothing to redrive", before, 0.0)
+        try:
+            return _redrive(job, _plan(job, interval, before, files), before, lease, beam_args)
+        finally:
+            shutil.rmtree(_records_folder(layout, before))
+
+
+def _published(layout: Layout, interval: Interval) -> Manifest:
     run_id = published_run(layout.root, interval.date)
     if run_id is None:
         raise NoInput(f"date {interval.date} must be published before it can be redriven; got nothing in {layout.root}")
-    before = read_manifest(layout.manifest(run_id))
-    files = [layout.quarantine(interval.date) / f.name for f in before.quarantine]
-    if not any(_helpable(batch).num_rows for path in files for batch in _batches(path)):
-        return Outcome("nothing to redrive", before, 0.0)
-    with Lease.acquire(layout.leases, job.name, interval.date) as lease:
-        work = _plan(job, interval, before, files)
-        sink = work.sink.build()
-        for unit in before.ledger.units.keys() - sink.finished().keys():
-            _copy(layout, work, sink, before, unit)
-        outcome = complete(
-            work,
-            sink,
-            lease,
-            _planned(work, before),
-            beam_args,
-            details={**details_of(work), "redrive_of": run_id},
-            accept=lambda ledger: refuse_too_many(job, ledger),
-        )
-    shutil.rmtree(_records_folder(layout, before))
-    write_report(outcome.manifest, work.features, layout.manifest(work.info.run_id).with_name("report.html"))
+    return read_manifest(layout.manifest(run_id))
+
+
+def _redrive(job: Job, work: Work, before: Manifest, lease: Lease, beam_args: Sequence[str]) -> Outcome:
+    sink = work.sink.build()
+    for unit in _copied(before).keys() - sink.finished().keys():
+        _copy(work.layout, work, sink, before, unit)
+    outcome = complete(
+        work,
+        sink,
+        lease,
+        _planned(work, before),
+        beam_args,
+        details={**details_of(work), "redrive_of": before.run.run_id},
+        accept=lambda ledger: refuse_too_many(job, ledger),
+    )
+    write_report(outcome.manifest, work.features, work.layout.manifest(work.info.run_id).with_name("report.html"))
     return outcome
 
 
@@ -140,8 +151,13 @@ def _copy(layout: Layout, work: Work, sink: ParquetSink, before: Manifest, unit:
 
 def _planned(work: Work, before: Manifest) -> dict[str, int]:
     """Rows of every unit of the new publication: those copied, and those of the redriven records."""
-    copied = {
+    return {**_copied(before), **{unit.id: unit.rows for unit in work.inputs.units}}
+
+
+def _copied(before: Manifest) -> dict[str, int]:
+    """Rows that stay where they are, of every unit that has some."""
+    rows = {
         unit: counts.rows_published + sum(n for reason, n in counts.quarantined.items() if reason in STAYS)
         for unit, counts in before.ledger.units.items()
     }
-    return {**copied, **{unit.id: unit.rows for unit in work.inputs.units}}
+    return {unit: n for unit, n in rows.items() if n}

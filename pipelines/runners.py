@@ -6,12 +6,15 @@ import contextlib
 import io
 import os
 import re
+import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import grpc  # type: ignore[import-untyped]  # ships no types
 from apache_beam import Pipeline
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.portability import python_urns
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from models import errors
@@ -21,7 +24,19 @@ from pipelines.processes import run_watched
 
 # Named, because Beam's own default (DirectRunner) may look for a binary to download.
 DEFAULT_RUNNER: Final = "FnApiRunner"
+WORKER: Final = "pipelines.beam_worker"  # the module that its worker processes run
 LOCAL: Final = frozenset(name.lower() for name in StandardOptions.LOCAL_RUNNERS)
+
+
+class OneMachineRunner(FnApiRunner):  # type: ignore[misc]  # Beam ships no types
+    """FnApiRunner whose worker processes are `pipelines.beam_worker`."""
+
+    def run_via_runner_api(self, pipeline_proto: Any, options: PipelineOptions) -> Any:
+        """Run the pipeline; see FnApiRunner."""
+        for environment in pipeline_proto.components.environments.values():
+            if environment.urn == python_urns.SUBPROCESS_SDK:
+                environment.payload = f"{sys.executable} -m {WORKER}".encode()
+        return super().run_via_runner_api(pipeline_proto, options)
 
 
 def options_for(beam_args: Sequence[str], *, processes: int | None = None) -> PipelineOptions:
@@ -38,7 +53,8 @@ def options_for(beam_args: Sequence[str], *, processes: int | None = None) -> Pi
     flags = list(beam_args)
     named = _checked(flags).view_as(StandardOptions).runner
     if named is None:
-        flags += [f"--runner={DEFAULT_RUNNER}", *_one_machine(flags, processes or cores())]
+        name = f"{OneMachineRunner.__module__}.{OneMachineRunner.__name__}"
+        flags += [f"--runner={name}", *_one_machine(flags, processes or cores())]
     # Nothing that travels is defined in the main module, so there is no session of it to save.
     return PipelineOptions(flags, save_main_session=False)
 

@@ -47,7 +47,7 @@ class Project:
         fused = [published_embedding(FUSED, self._fused)] if self._fused else []
         return pa.schema(
             [
-                pa.field(self._key, schema.field(self._key).type, False),
+                pa.field(self._key, self._key_type(schema), False),
                 pa.field(EVENT_TIMESTAMP, TIMESTAMP, False),
                 pa.field(CREATED_TIMESTAMP, TIMESTAMP, False),
                 *(pa.field(has_column(m), pa.bool_(), False) for m in modalities),
@@ -75,6 +75,11 @@ class Project:
         if self._fused:
             columns[FUSED] = published_list(np.asarray(to_numpy(columns[FUSED]), np.float32))
         return pa.RecordBatch.from_arrays([columns[f.name].cast(f.type) for f in target], schema=target)
+
+    def _key_type(self, schema: pa.Schema) -> pa.DataType:
+        """The key's own; a column of nothing but nulls, of which no row is published, counts as one of strings."""
+        found = schema.field(self._key).type
+        return pa.string() if pa.types.is_null(found) else found
 
     def _event_times(self, columns: Mapping[str, pa.Array], rows: int) -> pa.Array:
         if self._event_timestamp is None:

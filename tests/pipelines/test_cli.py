@@ -14,7 +14,7 @@ import pytest
 from models import errors
 from models.errors import AmalgamError, ConfigError, Problem
 from models.spec import FAMILIES, discover
-from pipelines import cli, commands, logs
+from pipelines import cli, commands
 from tests.pipelines.tiny_jobs import DATE, write_job
 
 COMMANDS = {
@@ -32,12 +32,6 @@ EXIT_CODES = {  # CONTRACT.md's table; 0, 130 and 143 are no errors
     "PermissionRefused": 77,
     "ConfigError": 78,
 }
-
-
-@pytest.fixture(autouse=True)
-def _quiet_logging(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave pytest's own log handlers where they are."""
-    monkeypatch.setattr(logs, "configure", lambda: None)
 
 
 def raises(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
@@ -294,12 +288,13 @@ def test_signals_unwind_and_have_their_codes(
     assert capsys.readouterr().err == ""
 
 
-def test_a_second_sigterm_does_not_stop_the_clean_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Schedulers send it more than once; what is being released is released to its end."""
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_does_not_stop_the_clean_up(second: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Schedulers and people send more than one; what is being released is released to its end."""
     done: list[str] = []
 
     def clean_up() -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), second)
         done.append("yes")
 
     monkeypatch.setattr(commands, "runs", interrupted_by(signal.SIGTERM, clean_up))
@@ -308,14 +303,36 @@ def test_a_second_sigterm_does_not_stop_the_clean_up(monkeypatch: pytest.MonkeyP
     assert done == ["yes"]
 
 
-def test_the_handler_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After `main`, SIGTERM means what it meant before."""
-    before = signal.getsignal(signal.SIGTERM)
+def test_a_signal_that_became_another_error_on_its_way_is_still_a_signal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beam makes errors of its own of whatever a worker raises."""
+
+    def wrap() -> None:
+        raise RuntimeError("a stage failed")
+
+    monkeypatch.setattr(commands, "runs", interrupted_by(signal.SIGINT, wrap))
+
+    assert cli.main(["runs", "job.yaml"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_a_keyboard_interrupt_is_130_wherever_it_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that a library raises itself."""
+    raises(monkeypatch, KeyboardInterrupt())
+
+    assert cli.main(["runs", "job.yaml"]) == 130
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_handlers_are_put_back(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After `main`, a signal means what it meant before."""
+    before = signal.getsignal(number)
     records_calls(monkeypatch, "runs")
 
     cli.main(["runs", "job.yaml"])
 
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(number) is before
 
 
 # The program itself -------------------------------------------------------------------------------------------------

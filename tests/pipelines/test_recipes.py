@@ -93,7 +93,7 @@ def column_problems(folder: Path, schema: pa.Schema, **changes: Any) -> list[tup
     """(YAML path, sentence) of everything that is wrong between the job and the input."""
     with pytest.raises(ConfigError) as caught:
         nightly_recipe(make_job(folder, **changes), schema, NIGHT)
-    return [tuple(problem) for problem in caught.value.problems]
+    return [(problem.path, problem.message) for problem in caught.value.problems]
 
 
 def test_missing_columns_are_told_at_once(tmp_path: Path) -> None:

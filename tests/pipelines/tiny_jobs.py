@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 import yaml
 
 from models.statistics import CategoryStatistics, NumberStatistics, save_statistics
+from pipelines import cli
 from pipelines.config import Job, load_job
 from pipelines.recipes import Interval
 
 DATE = "2026-11-23"
 NIGHT = Interval.of_day(DATE)
-IN_MEMORY = ("--runner=FnApiRunner", "--direct_running_mode=in_memory")
-"""Beam options for a runner without processes of its own."""
 SOURCE: Mapping[str, Any] = {
     "job": "shop",
     "input": {"path": "data/date={date}", "key": "id"},
@@ -35,6 +36,7 @@ SOURCE: Mapping[str, Any] = {
     "output": {"path": "out"},
     "quarantine": {"max_fraction": 1},
     "workers": {"address": "inline"},
+    "execution": {"processes": 1},
 }
 
 
@@ -68,7 +70,10 @@ def records(start: int, stop: int) -> pa.Table:
             "note": [f"bought {i} red shoes" for i in numbers],
             "age": pa.array([20.0 + i % 50 for i in numbers]),
             "segment": [("gold", "silver", "other")[i % 3] for i in numbers],
-        }
+        },
+        schema=pa.schema(
+            [("id", pa.string()), ("note", pa.string()), ("age", pa.float64()), ("segment", pa.string())],
+        ),
     )
 
 
@@ -80,6 +85,25 @@ def write_night(folder: Path, *tables: pa.Table, date: str = DATE, row_group_row
         path = target / f"{number:02d}.parquet"
         pq.write_table(table, path, row_group_size=row_group_rows, write_page_checksum=True)
     return target
+
+
+class Ran(NamedTuple):
+    """How `amalgam run` ended."""
+
+    code: int
+    ledger: dict[str, Any]
+    """The last line on stdout; empty when there is none."""
+    error: str
+    """What stands on stderr, but for the progress."""
+
+
+def run_command(capsys: pytest.CaptureFixture[str], job: Path, *arguments: str, command: str = "run") -> Ran:
+    """`amalgam run JOB --date D …` in this process."""
+    capsys.readouterr()
+    code = cli.main([command, str(job), "--date", DATE, *arguments])
+    out, err = capsys.readouterr()
+    told = [line for line in err.splitlines() if not line.startswith("progress: ")]
+    return Ran(code, json.loads(out.splitlines()[-1]) if code == 0 else {}, "\n".join(told))
 
 
 def published(job: Job, date: str = DATE) -> pa.Table:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0  # importing Beam takes 2 s, and 15 s on a machine that is busy with other tests
-FLINK_JAR = "AMALGAM_FLINK_JOB_SERVER"  # environment variable: path of Beam's Flink job server (a jar)
+OPENED = ("java.lang", "java.nio", "java.util", "java.time")  # Flink 1.19 reflects on these (its own config.yaml)
 
 
 @contextmanager
@@ -25,51 +27,64 @@ def portable_service(logs: Path) -> Iterator[list[str]]:
     with ExitStack() as stack:
         pool = stack.enter_context(worker_pool(logs))
         port = free_port()
-        command = ["-m", "apache_beam.runners.portability.local_job_service_main", f"--port={port}"]
+        command = [sys.executable, "-m", "apache_beam.runners.portability.local_job_service_main", f"--port={port}"]
         stack.enter_context(serving(command, port, logs / "job_service.log"))
         yield ["--runner=PortableRunner", f"--job_endpoint=localhost:{port}", *pool]
 
 
 @contextmanager
 def flink(logs: Path) -> Iterator[list[str]]:
-    """Flink's local cluster inside Beam's job server, with a worker pool; yields Beam's options for it."""
-    jar = flink_jar()
-    with worker_pool(logs) as pool:
-        yield ["--runner=FlinkRunner", "--flink_master=[local]", f"--flink_job_server_jar={jar}", *pool]
+    """Flink's local cluster inside Beam's job server (Java), with a worker pool; yields Beam's options for it."""
+    port = free_port()
+    command = [
+        "java",
+        *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED),
+        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+        "-cp",
+        f"{flink_jars()}/*",
+        "org.apache.beam.runners.flink.FlinkJobServerDriver",
+        "--flink-master=[local]",
+        f"--job-port={port}",
+        "--artifact-port=0",
+        "--expansion-port=0",
+        f"--artifacts-dir={logs / 'artifacts'}",
+    ]
+    with worker_pool(logs) as pool, serving(command, port, logs / "flink_job_server.log"):
+        yield ["--runner=PortableRunner", f"--job_endpoint=localhost:{port}", "--parallelism=2", *pool]
 
 
-def flink_jar() -> Path:
-    """The job server's jar; without it the test is skipped, and in CI it fails."""
-    jar = os.environ.get(FLINK_JAR)
-    if jar is not None and Path(jar).is_file():
-        return Path(jar)
-    message = f"{FLINK_JAR} must be the path of Beam's Flink job server; got {jar!r} (see docs/runners.md)"
-    if os.environ.get("CI") == "true":
-        pytest.fail(message)
-    pytest.skip(message)
+def flink_jars() -> Path:
+    """Folder of the job server's jars, fetched by Maven the first time (150 MB)."""
+    pom = ROOT / "tests" / "runners" / "flink" / "pom.xml"
+    version = hashlib.sha256(pom.read_bytes()).hexdigest()[:12]
+    folder = Path(os.environ.get("AMALGAM_CACHE", Path.home() / ".cache" / "amalgam")) / f"flink-{version}"
+    if not folder.is_dir():
+        fresh = folder.with_name(f"{folder.name}.{uuid.uuid4().hex[:8]}")
+        copy = "org.apache.maven.plugins:maven-dependency-plugin:3.6.0:copy-dependencies"
+        subprocess.run(["mvn", "-q", "-B", "-f", str(pom), copy, f"-DoutputDirectory={fresh}"], check=True)
+        fresh.rename(folder)
+    return folder
 
 
 @contextmanager
 def worker_pool(logs: Path) -> Iterator[list[str]]:
     """Beam's EXTERNAL worker pool: starts a worker process whenever a runner asks for one."""
     port = free_port()
-    command = ["-m", "apache_beam.runners.worker.worker_pool_main", f"--service_port={port}"]
+    command = [sys.executable, "-m", "apache_beam.runners.worker.worker_pool_main", f"--service_port={port}"]
     with serving(command, port, logs / "worker_pool.log"):
         yield ["--environment_type=EXTERNAL", f"--environment_config=localhost:{port}"]
 
 
 @contextmanager
-def serving(arguments: list[str], port: int, log: Path) -> Iterator[None]:
-    """A Python process that serves at `port`; ended with all its children."""
+def serving(command: list[str], port: int, log: Path) -> Iterator[None]:
+    """A process that serves at `port`; ended with all its children."""
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT),  # so that workers can import what the tests define
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",  # the pool starts workers as plain `python`
     }
     with log.open("wb") as output:
-        process = psutil.Popen(
-            [sys.executable, *arguments], env=environment, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
-        )
+        process = psutil.Popen(command, env=environment, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
     try:
         wait_for_port(port, process, log)
         yield

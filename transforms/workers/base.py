@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -68,6 +69,12 @@ class Running(NamedTuple):
     """One line for the user: what is there (Ray, Python, CPUs, GPUs, object store)."""
 
 
+# Ray reads these once, when it is imported.
+RAY_ENVIRONMENT = {
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # silences a FutureWarning about CUDA_VISIBLE_DEVICES
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_NUM_REDIS_GET_RETRIES": "1",  # tries to reach a cluster that is away, 40 s each; the default 20 took 409 s
+}
 ADDRESS = re.compile(r"inline|local|auto|(ray://)?[^\s:/]+:\d{1,5}")
 
 
@@ -115,6 +122,7 @@ class WorkersSpec(Spec[Workers]):
             from transforms.workers.inline import InlineWorkers
 
             return InlineWorkers()
+        _prepare_ray()
         from transforms.workers.ray_actors import RayWorkers
 
         return RayWorkers(self)
@@ -130,9 +138,15 @@ class WorkersSpec(Spec[Workers]):
             from transforms.workers import inline
 
             return inline.start(self)
+        _prepare_ray()
         from transforms.workers import ray_actors
 
         return ray_actors.start(self, ops)
+
+
+def _prepare_ray() -> None:
+    for name, value in RAY_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
 
 
 def run(op: BatchOp, batch: pa.RecordBatch) -> pa.RecordBatch:

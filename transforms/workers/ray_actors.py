@@ -30,13 +30,10 @@ OWNER: Final = "owner"  # name of the actor that lives as long as the run's driv
 OWNER_CHECK_SECONDS: Final = 15.0  # a killed driver's actors are gone from a shared cluster after about this long
 PROBE_SECONDS: Final = 5.0  # a Ray that takes longer to accept a connection counts as away
 ANSWER_SECONDS: Final = 5.0  # a live actor answers `overdue` at once; a stopped one never does
+NODES_SECONDS: Final = 5.0  # how often a wait for an actor's start looks whether Ray is still there
 STORE_BYTES: Final = 2 << 30  # the window in flight is bounded in bytes, far below this
 STORE_SHARE: Final = 0.3  # of the machine's memory; Ray's own default
 LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
-QUIET: Final = {
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # silences a FutureWarning about CUDA_VISIBLE_DEVICES
-    "RAY_USAGE_STATS_ENABLED": "0",
-}
 
 DEATHS: Final = (
     failures.RayActorError,  # died, unavailable, restarting
@@ -131,11 +128,13 @@ class Replica:
 
     def wait_ready(self) -> None:
         """Wait until the actor runs and its op is built; raises what building raised."""
-        try:
-            ray.get(self.ready, timeout=self._workers.startup)
-        except failures.GetTimeoutError:
-            self.replace()
-            raise
+        deadline = time.monotonic() + self._workers.startup
+        while not ray.wait([self.ready], timeout=NODES_SECONDS)[0]:
+            check_nodes()
+            if time.monotonic() > deadline:
+                self.replace()
+                raise failures.GetTimeoutError(f"did not start within {self._workers.startup:g} s")
+        ray.get(self.ready)
 
     def wait(self, ref: ray.ObjectRef) -> None:
         """Wait until `ref` is done or failed; a hung actor is replaced, which fails it."""
@@ -157,6 +156,16 @@ class Replica:
     def replace(self) -> None:
         """Kill the actor; Ray starts it again."""
         ray.kill(self.actor, no_restart=False)
+
+
+def check_nodes() -> None:
+    """Check that Ray still has a machine to run on: it would wait for one without end.
+
+    Raises:
+        WorkerDied: every node is dead.
+    """
+    if not any(node["Alive"] for node in ray.nodes()):
+        raise WorkerDied("Ray must have a live node; got none: its raylet was killed, or its machine is gone")
 
 
 class RayFuture:
@@ -309,7 +318,6 @@ def start(spec: WorkersSpec, ops: int) -> Iterator[Running]:
         TemporaryError: no Ray answers.
         PermissionRefused: the cluster refused this user's token.
     """
-    os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
     namespace = f"amalgam-{uuid.uuid4().hex[:12]}"
     spec = spec.model_copy(update={"namespace": namespace})
     _connect(spec)
@@ -333,6 +341,7 @@ def _connect(spec: WorkersSpec) -> None:
         os.environ.setdefault("RAY_AUTH_MODE", "token")  # Ray asks for it by name, except on `local` and `auto`
     on_main = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGTERM)
+    logging.getLogger("ray").setLevel(logging.ERROR)  # its start-up warnings are not for users; failures are raised
     try:
         ray.init(namespace=spec.namespace, log_to_driver=False, configure_logging=False, **target)
     except failures.AuthenticationError as error:
@@ -355,7 +364,9 @@ def _own_ray() -> dict[str, Any]:
 
 
 def _probe(address: str) -> None:
-    """Check that something listens at host:port: Ray itself would try for 30 s to 2 minutes."""
+    """Check that something listens at host:port: Ray itself would try for 30 s or more."""
+    if address == "auto":
+        address = os.environ.get("RAY_ADDRESS", address)
     if ":" not in address:
         return
     host, port = address.removeprefix("ray://").rsplit(":", 1)

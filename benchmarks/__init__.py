@@ -1,0 +1,1 @@
+"""Where the figures of README.md and docs/ come from: one command each."""
