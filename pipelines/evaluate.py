@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -13,8 +13,9 @@ from models.heads.base import LabelHead, LabelHeadSpec
 from models.learn.supervised import Fitted
 from pipelines import tables
 from pipelines.config import Job
-from pipelines.history import embed_history, read_split
+from pipelines.history import embed_history, plan_embedding, read_split
 from pipelines.recipes import fusion_op, head_folder, score_op
+from transforms.modalities.base import ModalitySpec
 
 
 @dataclass(frozen=True)
@@ -39,16 +40,16 @@ def evaluate(job: Job, beam_args: Sequence[str] = ()) -> Evaluation:
         ConfigError: `train` has not run for this job.
     """
     training = job.need_training("evaluate")
-    fitted = load_fitted(job)
+    fitted = load_fitted(job, plan_embedding(job).recipe.modalities)  # what is missing is said before any work
     work, _ = embed_history(job, beam_args)
     split = read_split(job, work)
     comparison = compare(fitted, training.learner.build(), split)
     return Evaluation(comparison, len(split.held_out), training.split.by)
 
 
-def load_fitted(job: Job) -> Fitted:
-    """The fusion and heads that `train` saved, checked to belong together."""
-    fuse = fusion_op(job)
+def load_fitted(job: Job, modalities: Mapping[str, ModalitySpec]) -> Fitted:
+    """The fusion and heads that `train` saved, checked to belong together and to these modalities."""
+    fuse = fusion_op(job, modalities)
     score_op(job, fuse)
     fusion = load(str(fuse.artifact))
     heads = {name: load(head_folder(job, name)) for name in job.heads}

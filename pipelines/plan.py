@@ -69,19 +69,20 @@ class Plan:
         inputs = self.work.inputs
         rows: list[tuple[str, str]] = [
             ("run", f"{self.work.info.run_id} ({self.status})"),
-            ("input", f"{len(inputs.files)} files, {quantities.size(inputs.bytes)} uncompressed"),
-            ("rows", f"{quantities.count(inputs.rows)} in {len(inputs.units)} units"),
+            ("input", f"{quantities.counted(len(inputs.files), 'file')}, {quantities.size(inputs.bytes)} uncompressed"),
+            ("rows", f"{quantities.count(inputs.rows)} in {quantities.counted(len(inputs.units), 'unit')}"),
             ("reused", f"{quantities.count(self.rows_done)} rows of units that are done"),
             ("to do", f"{quantities.count(self.rows_to_do)} rows"),
             ("workers", self.workers),
         ]
         if self.sample is not None and self.rows_to_do:
             rate = self.rows_to_do / self.seconds if self.seconds else 0.0
+            processes = "1 process" if self.processes == 1 else f"{self.processes} processes"
             rows.append(
                 (
                     "expected time",
-                    f"about {quantities.duration(self.seconds)} ({quantities.count(rate)} rows/s in {self.processes} "
-                    f"processes, by a sample of {self.sample.counts.rows_read} rows), and the start of Beam and Ray",
+                    f"about {quantities.duration(self.seconds)} ({quantities.count(rate)} rows/s in {processes}, by a "
+                    f"sample of {self.sample.counts.rows_read} rows), and the start of Beam and Ray",
                 )
             )
             memory = self.sample.memory * (self.processes + 1) + self.work.recipe.limits.window_bytes * self.processes

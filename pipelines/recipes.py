@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -140,7 +141,8 @@ def with_statistics(job: Job, modalities: Mapping[str, ModalitySpec]) -> dict[st
     """
     if not any(spec.fields() for spec in modalities.values()):
         return dict(modalities)
-    statistics: Statistics = load_statistics(statistics_folder(job))
+    with problems_at("modalities"):
+        statistics: Statistics = load_statistics(statistics_folder(job))
     problems, fitted = [], {}
     for name, spec in modalities.items():
         known = {field: s for field, s in statistics.get(name, {}).items() if field in spec.fields()}
@@ -186,7 +188,7 @@ def nightly_recipe(job: Job, schema: pa.Schema, interval: Interval) -> Recipe:
         ConfigError: columns, statistics or trained weights are missing or do not fit; nothing is loaded for that.
     """
     modalities = with_statistics(job, resolved_modalities(job, schema, "the input"))
-    fuse = fusion_op(job)
+    fuse = fusion_op(job, modalities)
     score = score_op(job, fuse)
     return Recipe(
         schema=schema,
@@ -205,18 +207,40 @@ def nightly_recipe(job: Job, schema: pa.Schema, interval: Interval) -> Recipe:
     )
 
 
-def fusion_op(job: Job) -> FuseSpec:
+def embedding_sources(job: Job, modalities: Mapping[str, ModalitySpec]) -> dict[str, str]:
+    """Modality -> fingerprint of what makes its embeddings: cleaning with its statistics, and the encoder."""
+    return {
+        name: digest([spec.fingerprint(), job.modalities[name].encoder.fingerprint()])
+        for name, spec in modalities.items()
+    }
+
+
+@contextmanager
+def problems_at(path: str) -> Iterator[None]:
+    """Give a configuration error that is raised inside, and has no YAML path of its own, this one."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError([Problem(p.path or path, p.message) for p in error.problems]) from error
+
+
+def fusion_op(job: Job, modalities: Mapping[str, ModalitySpec]) -> FuseSpec:
     """The trained fusion, or the seeded one where nothing was trained and no head needs it to be.
 
+    Args:
+        job: the job.
+        modalities: with their fitted statistics.
+
     Raises:
-        ConfigError: heads are configured but `train` has not run, or it ran with other encoders or settings.
+        ConfigError: heads are configured but `train` has not run, or with other statistics, encoders or settings.
     """
     folder = fusion_folder(job)
     if not job.heads and not (folder / CONFIG).exists():
         return FuseSpec(fusion=job.fusion)
-    fuse = FuseSpec(artifact=str(folder))
-    _require_same_settings("fusion", fuse.fusion_spec(), job.fusion)
-    fuse.require_encoders({name: m.encoder.fingerprint() for name, m in job.modalities.items()})
+    with problems_at("fusion"):
+        fuse = FuseSpec(artifact=str(folder))
+        _require_same_settings("fusion", fuse.fusion_spec(), job.fusion)
+        fuse.require_encoders(embedding_sources(job, modalities))
     return fuse
 
 
@@ -228,10 +252,11 @@ def score_op(job: Job, fuse: FuseSpec) -> ScoreSpec | None:
     """
     if not job.heads:
         return None
-    score = ScoreSpec(heads={name: str(head_folder(job, name)) for name in job.heads})
-    for name, trained in score.head_specs().items():
-        _require_same_settings(f"heads.{name}", trained, job.heads[name])
-    score.require_fusion(fuse.fingerprint())
+    with problems_at("heads"):
+        score = ScoreSpec(heads={name: str(head_folder(job, name)) for name in job.heads})
+        for name, trained in score.head_specs().items():
+            _require_same_settings(f"heads.{name}", trained, job.heads[name])
+        score.require_fusion(fuse.fingerprint())
     return score
 
 

@@ -18,7 +18,7 @@ from pipelines.config import Job
 from pipelines.evaluate import comparison_text
 from pipelines.execute import Work
 from pipelines.history import VALIDATION, embed_history, read_split
-from pipelines.recipes import fusion_folder, head_folder
+from pipelines.recipes import embedding_sources, fusion_folder, head_folder
 from pipelines.run import versions
 
 
@@ -91,10 +91,10 @@ def _save(job: Job, work: Work, fitted: Fitted, split: Split, comparison: Compar
         "history": [epoch._asdict() for epoch in fitted.history],
         "versions": versions(),
     }
-    encoders = {name: m.encoder.fingerprint() for name, m in job.modalities.items()}
+    sources = embedding_sources(job, work.recipe.modalities)
     judged: dict[str, Any] = comparison.as_json()
     fusion = save(
-        fusion_folder(job), fitted.fusion_spec, fitted.fusion, sources=encoders, card={**card, "metrics": judged}
+        fusion_folder(job), fitted.fusion_spec, fitted.fusion, sources=sources, card={**card, "metrics": judged}
     )
     for name, head in fitted.heads.items():
         own = {key: [row for row in rows if row["head"] == name] for key, rows in judged.items()}

@@ -21,7 +21,7 @@ class UnitCounts:
     quarantined: Counter[str] = field(default_factory=Counter)
     """Reason code -> rows removed for it (each row once)."""
     issues: Counter[str] = field(default_factory=Counter)
-    """Issue code (`photo.decode_failed`) -> rows that carry it."""
+    """Issue code (`photo.decode_failed`) -> rows read that carry it, published or not."""
     examples: dict[str, str] = field(default_factory=dict)
     """Issue or reason code -> the first key seen with it."""
     present: Counter[str] = field(default_factory=Counter)

@@ -18,7 +18,7 @@ from models.ops import EmbedSpec
 from models.schema import ISSUES, clean_column, emb_column
 from transforms import metrics
 from transforms.clean import Clean
-from transforms.embed import Embed, Pending
+from transforms.embed import NON_FINITE, Embed, Pending
 from transforms.failures import note_failure
 from transforms.ledger import UnitCounts
 from transforms.project import Project
@@ -36,15 +36,15 @@ class UnitProcessor:
     """Turns units into parts; holds the cleaners, the workers' handles and the fusion of one process."""
 
     def __init__(self, recipe: Recipe, sink: Sink, workers: Workers, clock: Clock = time.perf_counter) -> None:
-        self._recipe = recipe
-        self._sink = sink
-        self._clock = clock
-        self._clean = Clean(recipe.modalities)
-        self._embed = Embed({m: workers.remote(EmbedSpec(name=m, encoder=e), m) for m, e in recipe.encoders.items()})
+        self.recipe = recipe
+        self.sink = sink
+        self.clock = clock
+        self.clean = Clean(recipe.modalities)
+        self.embed = Embed({m: workers.remote(EmbedSpec(name=m, encoder=e), m) for m, e in recipe.encoders.items()})
         ops = [spec.build() for spec in (recipe.fuse, recipe.score) if spec is not None]
-        self._fuse_and_score = chain(*ops) if ops else None
-        self._project = Project(recipe)
-        self.output_schema = self._project.output_schema(recipe.schema)
+        self.fuse_and_score = chain(*ops) if ops else None
+        self.project = Project(recipe)
+        self.output_schema = self.project.output_schema(recipe.schema)
         self.record_type = pa.struct(list(recipe.schema))
 
     def __call__(self, unit: Unit, repeated: Int64) -> Part:
@@ -59,7 +59,7 @@ class UnitProcessor:
         """
         lost: dict[int, str] = {}
         while True:  # once more for every row group that turns out to be unreadable
-            writer = self._sink.open(unit.id, self.output_schema, self.record_type)
+            writer = self.sink.open(unit.id, self.output_schema, self.record_type)
             try:
                 counts = _Attempt(self, unit, repeated, lost, writer).run()
                 return writer.close(counts)
@@ -78,7 +78,7 @@ class _Attempt:
         self, owner: UnitProcessor, unit: Unit, repeated: Int64, lost: Mapping[int, str], writer: PartWriter
     ) -> None:
         self._owner = owner
-        self._recipe = owner._recipe
+        self._recipe = owner.recipe
         self._unit = unit
         self._lost = lost
         self._writer = writer
@@ -108,23 +108,25 @@ class _Attempt:
     def _start(self, batch: pa.RecordBatch) -> None:
         self.counts.rows_read += batch.num_rows
         with self._stage("clean"):
-            cleaned = self._owner._clean(batch)
+            cleaned = self._owner.clean(batch)
+            self._count_issues(cleaned, _every)
             kept = self._keep(self._reject(cleaned, "clean", [clean_column(m) for m in self._recipe.modalities]))
         if kept.num_rows:
             with self._stage("submit"):
-                self._window.append(self._owner._embed.submit(kept))
+                self._window.append(self._owner.embed.submit(kept))
 
     def _finish(self, pending: Pending) -> None:
         with self._stage("embed"):
             embedded = pending.result()
+        self._count_issues(embedded, _from_embedding)
         kept = self._keep(self._reject(embedded, "embed", [emb_column(m) for m in self._recipe.modalities]))
         if not kept.num_rows:
             return
-        if self._owner._fuse_and_score is not None:
+        if self._owner.fuse_and_score is not None:
             with self._stage("score"):
-                kept = self._owner._fuse_and_score(kept)
+                kept = self._owner.fuse_and_score(kept)
         with self._stage("write"):
-            self._writer.write(self._owner._project(kept))
+            self._writer.write(self._owner.project(kept))
         self._count(kept)
 
     def _keep(self, rejected: Rejected) -> pa.RecordBatch:
@@ -155,22 +157,27 @@ class _Attempt:
             self.counts.present[modality] += present
             self.counts.absent[modality] += absent
             self.counts.masked[modality] += published.num_rows - present - absent
-        codes, offsets = list_parts(published.column(ISSUES))
-        if len(codes):
-            self._count_issues(codes, np.repeat(np.arange(published.num_rows), np.diff(offsets)), published)
 
-    def _count_issues(self, codes: pa.Array, rows: Int64, published: pa.RecordBatch) -> None:
-        keys = readable_key(published.column(published.schema.get_field_index(self._recipe.key)))
+    def _count_issues(self, batch: pa.RecordBatch, wanted: Callable[[str], bool]) -> None:
+        """Count the wanted codes of a batch, also of rows that will be quarantined: there they say why."""
+        codes, offsets = list_parts(batch.column(batch.schema.get_field_index(ISSUES)))
+        if not len(codes):
+            return
+        rows = np.repeat(np.arange(batch.num_rows), np.diff(offsets))
+        keys = readable_key(batch.column(batch.schema.get_field_index(self._recipe.key)))
         for entry in pc.value_counts(codes).to_pylist():
-            self.counts.issues[entry["values"]] += entry["counts"]
-            first = rows[pc.index(codes, entry["values"]).as_py()]
-            self.counts.examples.setdefault(entry["values"], keys[int(first)].as_py())
+            code = entry["values"]
+            if wanted(code):
+                self.counts.issues[code] += entry["counts"]
+                key = keys[int(rows[pc.index(codes, code).as_py()])].as_py()
+                if key:
+                    self.counts.examples.setdefault(code, key)
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
-        start = self._owner._clock()
+        start = self._owner.clock()
         yield
-        seconds = self._owner._clock() - start
+        seconds = self._owner.clock() - start
         self.counts.seconds[name] = self.counts.seconds.get(name, 0.0) + seconds
 
     def _timed(self, name: str, items: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -181,6 +188,14 @@ class _Attempt:
             if item is None:
                 return
             yield item
+
+
+def _every(_code: str) -> bool:
+    return True
+
+
+def _from_embedding(code: str) -> bool:
+    return code.endswith(f".{NON_FINITE}")
 
 
 class ProcessUnits(beam.DoFn):  # type: ignore[misc]  # Beam ships no types

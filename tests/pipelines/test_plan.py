@@ -84,7 +84,7 @@ def test_the_text_says_what_a_run_would_do(tmp_path: Path) -> None:
 
     lines = {line.split("  ")[0].strip(): line for line in found.text().splitlines() if line.strip()}
     assert f"{found.work.info.run_id} (new)" in lines["run"]
-    assert "100 in 1 units" in lines["rows"]
+    assert "100 in 1 unit" in lines["rows"]
     assert "100 rows" in lines["to do"]
     assert "about 2.0 s" in lines["expected time"]
     assert {"input", "reused", "workers", "expected memory", "note", "profile"} <= set(lines)

@@ -20,10 +20,13 @@ from pipelines.recipes import (
     HISTORY,
     Interval,
     embedding_recipe,
+    embedding_sources,
     fusion_folder,
     head_folder,
     nightly_recipe,
+    resolved_modalities,
     statistics_folder,
+    with_statistics,
 )
 from tests.pipelines.tiny_jobs import NIGHT, SOURCE, make_job, records
 
@@ -169,7 +172,7 @@ def test_statistics_of_other_fields_are_not_enough(tmp_path: Path) -> None:
 
 def train_fusion(job: Job) -> str:
     """Save the job's fusion as if it had been trained; gives its fingerprint."""
-    sources = {name: m.encoder.fingerprint() for name, m in job.modalities.items()}
+    sources = embedding_sources(job, with_statistics(job, resolved_modalities(job, SCHEMA, "the input")))
     return save(fusion_folder(job), job.fusion, job.fusion.build(), sources=sources, card={})
 
 
@@ -298,15 +301,30 @@ def test_whatever_decides_a_number_changes_the_fingerprint(tmp_path: Path, overr
     assert fingerprint(tmp_path, override) != fingerprint(tmp_path)
 
 
+def fit_anew(job: Job) -> None:
+    """Statistics of another history."""
+    found = nightly_recipe(job, SCHEMA, NIGHT).modalities["profile"].statistics
+    age = NumberStatistics(count=100, mean=41.0, variance=100.0, quantiles={"0.001": 10.0, "0.999": 90.0})
+    save_statistics(statistics_folder(job), {"profile": {**found, "age": age}}, {})
+
+
 def test_statistics_and_trained_weights_are_part_of_the_fingerprint(tmp_path: Path) -> None:
     """Fitted anew or trained anew, the rows are other rows."""
     job = make_job(tmp_path)
     before = nightly_recipe(job, SCHEMA, NIGHT).fingerprint
+    fit_anew(job)
+    fitted = nightly_recipe(job, SCHEMA, NIGHT).fingerprint
     train_fusion(job)
     trained = nightly_recipe(job, SCHEMA, NIGHT).fingerprint
-    found = nightly_recipe(job, SCHEMA, NIGHT).modalities["profile"].statistics
-    age = NumberStatistics(count=100, mean=41.0, variance=100.0, quantiles={"0.001": 10.0, "0.999": 90.0})
-    save_statistics(statistics_folder(job), {"profile": {**found, "age": age}}, {})
-    fitted = nightly_recipe(job, SCHEMA, NIGHT).fingerprint
 
     assert len({before, trained, fitted}) == 3
+
+
+def test_a_fusion_trained_on_other_statistics_is_refused(tmp_path: Path) -> None:
+    """Normalized otherwise, embeddings mean something else, even if the encoder is the same."""
+    job = make_job(tmp_path)
+    train_fusion(job)
+    fit_anew(job)
+
+    with pytest.raises(ConfigError, match=r"^fusion: .*must be used with the profile that"):
+        nightly_recipe(job, SCHEMA, NIGHT)
