@@ -110,7 +110,16 @@ def test_every_damaged_value_is_found_under_its_code(night: Night) -> None:
     expected = {damage[KEY]: [damage["code"]] for damage in night.of_effect("masked", "kept")}
 
     assert issues(night.published) == expected
-    assert night.outcome.manifest.ledger.total().issues == Counter(code for (code,) in expected.values())
+
+
+def test_the_ledger_counts_every_issue(night: Night) -> None:
+    """By code: those of published rows, and what made others unusable."""
+    published = Counter(code for codes in issues(night.published).values() for code in codes)
+    # A record in which all is broken has a photo and a voice note of random bytes; nothing else is there.
+    broken = sum(sort == "all_broken" for sort in night.damages["sort"].to_pylist())
+    quarantined = Counter({"photo.decode_failed": broken, "call.decode_failed": broken})
+
+    assert night.outcome.manifest.ledger.total().issues == published + quarantined
 
 
 def test_only_an_unusable_value_is_masked(night: Night) -> None:

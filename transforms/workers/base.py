@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import os
 import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -123,6 +124,9 @@ class WorkersSpec(Spec[Workers]):
 
             return InlineWorkers()
         _prepare_ray()
+        if self.token:
+            # Ray asks for its token by name, except on `local` and `auto`, and reads this when it is imported.
+            os.environ.setdefault("RAY_AUTH_MODE", "token")
         from transforms.workers.ray_actors import RayWorkers
 
         return RayWorkers(self)

@@ -337,8 +337,6 @@ def _connect(spec: WorkersSpec) -> None:
     """Connect this process to the Ray of the spec, or start it."""
     target = {"address": spec.address, **(_own_ray() if spec.address == "local" else {})}
     _probe(spec.address)
-    if spec.token:
-        os.environ.setdefault("RAY_AUTH_MODE", "token")  # Ray asks for it by name, except on `local` and `auto`
     on_main = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGTERM)
     logging.getLogger("ray").setLevel(logging.ERROR)  # its start-up warnings are not for users; failures are raised

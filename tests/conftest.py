@@ -1,0 +1,15 @@
+"""What all tests share: one numerical thread per process, as the program has, and no time limits on examples."""
+
+from __future__ import annotations
+
+import os
+
+# Before numpy and torch are loaded, which read it once. With another number of threads a matrix product is cut
+# otherwise, and its last bits differ.
+for _pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_pool, "1")
+
+from hypothesis import settings  # noqa: E402  # imports numpy
+
+settings.register_profile("amalgam", deadline=None, print_blob=True)  # machines are shared: time says nothing
+settings.load_profile("amalgam")
