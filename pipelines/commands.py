@@ -9,7 +9,8 @@ from pathlib import Path
 
 from models.errors import DataRefused, UsageError
 from pipelines import tables
-from pipelines.config import Job, load_job
+from pipelines.config import load_job
+from pipelines.job import Job
 from pipelines.recipes import Interval
 
 

@@ -8,11 +8,10 @@ date=2026-11-23
 step() { printf '\n$ %s\n' "$*"; "$@"; }
 
 rm -rf "$demo"
-step amalgam new "$demo" --scenario retail --rows "$rows"
+step amalgam new "$demo" --scenario retail --rows "$rows" --nights 2
 step amalgam fit "$demo/job.yaml"
 step amalgam train "$demo/job.yaml"
 step amalgam plan "$demo/job.yaml" --date "$date"
 step amalgam run "$demo/job.yaml" --date "$date"
 step amalgam evaluate "$demo/job.yaml"
-step amalgam verify "$demo/job.yaml" --date "$date"
 printf '\nPublished: %s\nReport:    %s\n' "$demo/out/features/date=$date" "$(ls "$demo"/out/runs/*/report.html)"

@@ -12,8 +12,8 @@ from models.fusion.base import Fusion, FusionSpec
 from models.heads.base import LabelHead, LabelHeadSpec
 from models.learn.supervised import Fitted
 from pipelines import tables
-from pipelines.config import Job
 from pipelines.history import embed_history, plan_embedding, read_split
+from pipelines.job import Job
 from pipelines.recipes import fusion_op, head_folder, score_op
 from transforms.modalities.base import ModalitySpec
 

@@ -15,7 +15,7 @@ import apache_beam as beam
 from models.errors import AmalgamError, ConfigError, InternalError, Problem
 from models.spec import digest
 from pipelines import runners
-from pipelines.config import Job
+from pipelines.job import Job
 from pipelines.nightly import night
 from pipelines.progress import Progress
 from pipelines.recipes import Interval

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from models.learn.data import Examples, Split, read_examples, split_by_group
 from pipelines import recipes
-from pipelines.config import Job
 from pipelines.execute import Outcome, Work, execute, plan_work
 from pipelines.fit import plan_history
+from pipelines.job import Job
 from pipelines.run import details_of
 from transforms.ledger import Ledger
 from transforms.sinks.parquet import ParquetSinkSpec

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipelines import quantities, runners, tables
-from pipelines.config import Job
 from pipelines.execute import Work
+from pipelines.job import Job
 from pipelines.recipes import Interval
 from pipelines.run import prepare
 from transforms.ledger import UnitCounts

@@ -18,7 +18,7 @@ from models.ops import FuseSpec, ScoreSpec
 from models.schema import FUSED, ISSUES, ROW, clean_column, emb_column, share_column
 from models.spec import Spec, digest
 from models.statistics import Statistics, load_statistics
-from pipelines.config import Job
+from pipelines.job import Job
 from transforms.modalities.base import ModalitySpec
 from transforms.recipe import Recipe
 

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from models.errors import ConfigError, NoInput
 from models.spec import digest
 from pipelines import recipes, runners
-from pipelines.config import Job
 from pipelines.execute import Outcome, Work, complete, plan_work
+from pipelines.job import Job
 from pipelines.recipes import Interval
 from pipelines.report import write_report
 from pipelines.run import details_of, refuse_too_many

@@ -8,8 +8,8 @@ from typing import Any
 
 from models.errors import DataRefused, NoInput
 from pipelines import recipes, runners
-from pipelines.config import Job
 from pipelines.execute import Outcome, Work, execute, plan_work
+from pipelines.job import Job
 from pipelines.recipes import Interval
 from pipelines.report import write_report
 from transforms.ledger import Ledger

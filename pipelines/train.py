@@ -14,10 +14,10 @@ from models.learn.data import Split
 from models.learn.supervised import Fitted
 from models.schema import FUSED
 from pipelines import quantities
-from pipelines.config import Job
 from pipelines.evaluate import comparison_text
 from pipelines.execute import Work
 from pipelines.history import VALIDATION, embed_history, read_split
+from pipelines.job import Job
 from pipelines.recipes import embedding_sources, fusion_folder, head_folder
 from pipelines.run import versions
 

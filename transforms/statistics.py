@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import apache_beam as beam
 import pyarrow as pa
 
 from models.accumulators import ACCUMULATORS, Accumulator
+from models.learn.split import held_out_mask
 from models.statistics import Statistics
 from transforms.modalities.base import ModalitySpec
+from transforms.read import RowGroupUnreadable, read_unit
+from transforms.recipe import Limits
+from transforms.units import Unit
+
+_ROWS = 4096  # of a batch: numbers and short lists, without pictures or sounds
 
 Observed: TypeAlias = Mapping[str, Mapping[str, pa.Array]]
 """Modality -> field -> the values seen in one batch."""
@@ -60,3 +66,40 @@ class FitStatistics(beam.CombineFn):  # type: ignore[misc]  # Beam ships no type
         for (modality, name), accumulator in sorted(state.items()):
             statistics[modality][name] = accumulator.finish()
         return statistics
+
+
+class ObserveUnits(beam.DoFn):  # type: ignore[misc]  # Beam ships no types
+    """Unit -> what each of its batches adds to the statistics; held-out rows add nothing."""
+
+    def __init__(
+        self,
+        schema: pa.Schema,
+        modalities: Mapping[str, ModalitySpec],
+        group: str,
+        held_out: float,
+        seed: int,
+        limits: Limits,
+    ) -> None:
+        """Take the input's schema, the modalities, and the split as `models.learn.split` describes it."""
+        self._modalities = {name: spec for name, spec in modalities.items() if spec.fields()}
+        columns = {column for spec in self._modalities.values() for column in spec.input_columns()} | {group}
+        self._schema = pa.schema([field for field in schema if field.name in columns])
+        self._group, self._held_out, self._seed = group, held_out, seed
+        self._limits = limits
+
+    def process(self, unit: Unit) -> Iterator[Observed]:
+        """Observe one unit; an unreadable row group teaches nothing, and is counted by the run that publishes it."""
+        lost: set[int] = set()
+        while True:
+            try:
+                yield from list(self._observe(unit, lost))
+                return
+            except RowGroupUnreadable as error:
+                lost.add(error.row_group)
+
+    def _observe(self, unit: Unit, lost: set[int]) -> Iterator[Observed]:
+        limits = self._limits
+        for batch in read_unit(unit, self._schema, batch_rows=_ROWS, batch_bytes=limits.batch_bytes, without=lost):
+            groups = batch.column(batch.schema.get_field_index(self._group))
+            training = ~held_out_mask(groups, self._held_out, self._seed)
+            yield observe(self._modalities, batch.filter(pa.array(training)))

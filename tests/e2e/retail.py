@@ -17,9 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.schema import ISSUES
-from pipelines.config import Job, load_job
+from pipelines.config import load_job
 from pipelines.execute import Outcome
 from pipelines.fit import fit
+from pipelines.job import Job
 from pipelines.recipes import Interval
 from pipelines.run import run
 from pipelines.scenarios import create

@@ -10,7 +10,8 @@ import yaml
 
 from models.encoders.hashed_ngrams import HashedNgramsSpec
 from models.errors import ConfigError, Problem
-from pipelines.config import Job, Quarantine, load_job, parse_job
+from pipelines.config import load_job, parse_job
+from pipelines.job import Job, Quarantine
 from pipelines.scenarios.guide import job_yaml
 from pipelines.scenarios.layout import partitions
 from tests.pipelines.tiny_jobs import source

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import ConfigError, NoInput, UsageError
-from pipelines.config import Job
+from pipelines.job import Job
 from pipelines.plan import SAMPLE_ROWS, Plan, plan
 from pipelines.run import run
 from tests.pipelines.tiny_jobs import NIGHT, make_job, records, write_night

@@ -15,7 +15,7 @@ from models.errors import ConfigError, UsageError
 from models.heads.regressor import RegressorSpec
 from models.schema import FUSED
 from models.statistics import NumberStatistics, save_statistics
-from pipelines.config import Job
+from pipelines.job import Job
 from pipelines.recipes import (
     HISTORY,
     Interval,

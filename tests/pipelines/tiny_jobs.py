@@ -15,7 +15,8 @@ import yaml
 
 from models.statistics import CategoryStatistics, NumberStatistics, save_statistics
 from pipelines import cli
-from pipelines.config import Job, load_job
+from pipelines.config import load_job
+from pipelines.job import Job
 from pipelines.recipes import Interval
 
 DATE = "2026-11-23"

@@ -94,11 +94,7 @@ class IssueLog:
     def to_arrow(self) -> pa.Array:
         """list<string> with each row's codes in alphabetical order."""
         codes = sorted(self._codes)
-        flags = (
-            np.stack([self._codes[c] for c in codes], axis=1)
-            if codes
-            else np.zeros((self._length, 0), np.bool_)
-        )
+        flags = np.stack([self._codes[c] for c in codes], axis=1) if codes else np.zeros((self._length, 0), np.bool_)
         offsets = np.concatenate([[0], np.cumsum(flags.sum(axis=1))]).astype(np.int32)
         which = np.nonzero(flags)[1]
         values = pa.array(codes, pa.string()).take(pa.array(which, pa.int64()))
