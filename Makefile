@@ -5,10 +5,14 @@ BIN := $(VENV)/bin
 DEMO ?= demo
 ROWS ?= 2000
 
-.PHONY: help demo test test-fast test-all check format clean
+.PHONY: help list demo test test-fast test-all check format clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
+	@$(MAKE) --no-print-directory list
+	@$(MAKE) --no-print-directory $(VENV)/.installed
+
+list:
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 $(VENV)/.installed: setup.py constraints.txt

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import apache_beam as beam
+import pyarrow as pa
 
-from models.errors import NoInput
+from models.errors import ConfigError, NoInput, Problem
 from models.statistics import Statistics, load_statistics, save_statistics
 from pipelines import runners
 from pipelines.execute import run_pipeline
@@ -60,12 +61,25 @@ def plan_history(job: Job) -> InputPlan:
     Raises:
         NoInput: nothing at training.path.
         DataRefused: a file cannot be read or used.
+        ConfigError: the split's group or a label is not a column.
     """
     training = job.need_training("fit")
-    columns = [*job.input_columns(), training.split.by, *(h.label_column() for h in job.heads.values())]
-    keep = [c for c in columns if c not in job.output.keep]  # what a night passes through need not be in the history
-    inputs = plan_input(training.path, keep, job.execution.unit_rows, job.execution.unit_bytes)
+    inputs = plan_input(training.path, job.history_columns(), job.execution.unit_rows, job.execution.unit_bytes)
     refuse_unusable_files(job, inputs)
     if not inputs.rows:
         raise NoInput(f"training.path must hold rows; got none at {training.path}")
+    _require_columns(job, inputs.schema)
     return inputs
+
+
+def _require_columns(job: Job, schema: pa.Schema) -> None:
+    """The split's group and every head's label must be columns of the history."""
+    wanted = {"training.split.by": job.need_training("fit").split.by}
+    wanted |= {f"heads.{name}.label": head.label_column() for name, head in job.heads.items()}
+    problems = [
+        Problem(path, f"must be a column of training.path; got {column!r}; columns: {', '.join(schema.names)}")
+        for path, column in wanted.items()
+        if column not in schema.names
+    ]
+    if problems:
+        raise ConfigError(problems)

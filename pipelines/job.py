@@ -136,11 +136,21 @@ class Job:
     artifacts: Path
     """Folder of what `fit` and `train` write."""
 
-    def input_columns(self) -> list[str]:
-        """The columns of the input that a run reads."""
+    def record_columns(self) -> list[str]:
+        """The columns of a record: key, event time, and what the modalities read."""
         columns = [self.input.key, *([self.input.event_timestamp] if self.input.event_timestamp else [])]
         columns += [c for m in self.modalities.values() for c in m.spec.input_columns()]
-        return list(dict.fromkeys([*columns, *self.output.keep]))
+        return list(dict.fromkeys(columns))
+
+    def input_columns(self) -> list[str]:
+        """The columns that a night reads: those of a record, and those that are passed through."""
+        return list(dict.fromkeys([*self.record_columns(), *self.output.keep]))
+
+    def history_columns(self) -> list[str]:
+        """The columns that the training table must have: those of a record, the split's group, and the labels."""
+        group = [] if self.training is None else [self.training.split.by]
+        labels = [head.label_column() for head in self.heads.values()]
+        return list(dict.fromkeys([*self.record_columns(), *group, *labels]))
 
     def need_training(self, command: str) -> Training:
         """The training section, which fit, train and evaluate cannot do without."""

@@ -14,11 +14,20 @@ _TOLD_OTHERWISE = "apache_beam.runners.common"
 
 
 def configure(level: int = logging.WARNING) -> None:
-    """Send warnings to stderr; called once, by the program's start."""
+    """Send warnings, and what the commands themselves tell, to stderr; called once, by the program's start."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_Formatter("%(levelname)s %(name)s: %(message)s"))
     handler.addFilter(_is_wanted)
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.getLogger("pipelines").setLevel(logging.INFO)
+
+
+class _Formatter(logging.Formatter):
+    """What a command tells stands for itself; a warning says who warns."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, or several where a traceback belongs to it."""
+        return record.getMessage() if record.levelno == logging.INFO else super().format(record)
 
 
 def _is_wanted(record: logging.LogRecord) -> bool:

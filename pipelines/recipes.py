@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -87,13 +87,24 @@ def head_folder(job: Job, head: str) -> Path:
     return job.artifacts / "heads" / head
 
 
-def resolved_modalities(job: Job, schema: pa.Schema, where: str) -> dict[str, ModalitySpec]:
+def resolved_modalities(job: Job, schema: pa.Schema, where: str, keep: Sequence[str] = ()) -> dict[str, ModalitySpec]:
     """The modalities' specs, completed from the input's schema.
+
+    Args:
+        job: the job.
+        schema: of the input.
+        where: what the input is called in messages.
+        keep: columns that are passed through and must be there too.
 
     Raises:
         ConfigError: a column is missing or has a type that its modality cannot read; all problems at once.
     """
     problems = _column_problems(job, schema, where)
+    problems += [
+        Problem("output.keep", f"must name columns of {where}; got {column!r}")
+        for column in keep
+        if column not in schema.names
+    ]
     modalities = {}
     for name, modality in job.modalities.items():
         found = modality.spec.check_types(schema)
@@ -105,7 +116,7 @@ def resolved_modalities(job: Job, schema: pa.Schema, where: str) -> dict[str, Mo
 
 
 def _column_problems(job: Job, schema: pa.Schema, where: str) -> list[Problem]:
-    """Key, event time and kept columns must be there and usable, and no name may be one that the run needs itself."""
+    """Key and event time must be there and usable, and no column may have a name that the run needs itself."""
     problems = []
     wanted = [("input.key", job.input.key, _is_key, "strings, bytes, integers, decimals or dates")]
     if job.input.event_timestamp is not None:
@@ -115,9 +126,6 @@ def _column_problems(job: Job, schema: pa.Schema, where: str) -> list[Problem]:
             problems.append(Problem(path, f"must be a column of {where}; got {column!r}; columns: {schema.names}"))
         elif not is_usable(found := schema.field(column).type):
             problems.append(Problem(path, f"must be a column of {what}; got {column!r}, which holds {found}"))
-    for column in job.output.keep:
-        if column not in schema.names:
-            problems.append(Problem("output.keep", f"must name columns of {where}; got {column!r}"))
     own = {ROW, ISSUES, FUSED, *(of(m) for m in job.modalities for of in (clean_column, emb_column, share_column))}
     own |= {field.name for name, head in job.heads.items() for field in head.output_fields(name)}
     for column in sorted(own & set(schema.names)):
@@ -187,7 +195,7 @@ def nightly_recipe(job: Job, schema: pa.Schema, interval: Interval) -> Recipe:
     Raises:
         ConfigError: columns, statistics or trained weights are missing or do not fit; nothing is loaded for that.
     """
-    modalities = with_statistics(job, resolved_modalities(job, schema, "the input"))
+    modalities = with_statistics(job, resolved_modalities(job, schema, "the input", job.output.keep))
     fuse = fusion_op(job, modalities)
     score = score_op(job, fuse)
     return Recipe(
