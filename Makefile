@@ -15,10 +15,12 @@ help: ## list the commands
 list:
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
+# `compat` puts the checkout on sys.path, so that a folder on PYTHONPATH may add to its packages.
 $(VENV)/.installed: setup.py constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "make: Python 3.11 must be installed; got no $(PYTHON). Set PYTHON=/path/to/python"; exit 78; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--config-settings editable_mode=compat --editable '.[dev]'
 	@touch $@
 
 demo: $(VENV)/.installed ## a retail data set, then fit, train, plan, run and evaluate on it (in ./demo)

@@ -134,9 +134,7 @@ def write_plugins(folder: Path, files: dict[str, str]) -> Path:
 
 def python(*arguments: str, plugins: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Python in a process of its own, with a folder of plugins on its path."""
-    root = str(Path(__file__).parents[1])
-    paths = [*([str(plugins)] if plugins else []), root]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(plugins or ""), "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         [sys.executable, *arguments], env=environment, capture_output=True, text=True, timeout=300, check=False
     )

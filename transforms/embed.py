@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from models.arrow import concat_lists, set_column, valid_mask
+from models.errors import MemoryExceeded
 from models.schema import ISSUES, ISSUES_TYPE, clean_column, emb_column
 from transforms.workers.base import Future, RemoteOp
 
@@ -17,24 +18,54 @@ NON_FINITE = "embedding_non_finite"
 
 
 @dataclass(frozen=True)
+class Call:
+    """One modality's values on their way through its encoder."""
+
+    op: RemoteOp
+    values: pa.RecordBatch
+    future: Future
+
+    @classmethod
+    def submit(cls, op: RemoteOp, values: pa.RecordBatch) -> Call:
+        """Send the values to the worker."""
+        return cls(op, values, op.submit(values))
+
+    def result(self) -> pa.RecordBatch:
+        """The encoded values; a batch that does not fit into the worker's memory is halved until it does.
+
+        Raises:
+            MemoryExceeded: a single value does not fit.
+        """
+        try:
+            return self.future.result()
+        except MemoryExceeded:
+            rows = self.values.num_rows
+            if rows == 1:
+                raise
+            halves = (self.values.slice(0, rows // 2), self.values.slice(rows // 2))
+            parts = [Call.submit(self.op, half).result() for half in halves]
+            return pa.concat_batches(parts)
+
+
+@dataclass(frozen=True)
 class Pending:
     """A batch whose embeddings are under way."""
 
     batch: pa.RecordBatch
     """The rows without their cleaned values, which only the workers still need."""
-    futures: Mapping[str, Future]
-    masks: Mapping[str, pa.Array]
+    calls: Mapping[str, Call]
+    """Modality -> its encoder at work."""
     nbytes: int
     """What the batch occupies while it is under way."""
 
     def result(self) -> pa.RecordBatch:
         """The batch with `emb_<modality>` for every modality (null where masked) and the encoders' issues."""
         batch, issues = self.batch, []
-        for modality, future in self.futures.items():
-            result = future.result()
+        for modality, call in self.calls.items():
+            result = call.result()
             embedded = result.column(result.schema.get_field_index(emb_column(modality)))
             batch = batch.append_column(emb_column(modality), embedded)
-            issues.append(_non_finite(modality, self.masks[modality], embedded))
+            issues.append(_non_finite(modality, call.values.column(0).is_valid(), embedded))
         known = batch.column(batch.schema.get_field_index(ISSUES))
         return set_column(batch, ISSUES, concat_lists(known, *issues).cast(ISSUES_TYPE))
 
@@ -47,14 +78,9 @@ class Embed:
 
     def submit(self, batch: pa.RecordBatch) -> Pending:
         """Start encoding a cleaned batch and return at once."""
-        futures, masks = {}, {}
-        for modality, op in self._ops.items():
-            column = clean_column(modality)
-            values = batch.select([column])
-            futures[modality] = op.submit(values)
-            masks[modality] = values.column(0).is_valid()
+        calls = {m: Call.submit(op, batch.select([clean_column(m)])) for m, op in self._ops.items()}
         rest = [name for name in batch.schema.names if name not in map(clean_column, self._ops)]
-        return Pending(batch.select(rest), futures, masks, batch.nbytes)
+        return Pending(batch.select(rest), calls, batch.nbytes)
 
 
 def _non_finite(modality: str, mask: pa.Array, embedded: pa.Array) -> pa.Array:

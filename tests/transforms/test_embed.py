@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from models.errors import WorkerDied
+from models.errors import MemoryExceeded, WorkerDied
 from models.ops import EmbedSpec
 from models.schema import ISSUES, ISSUES_TYPE
 from tests.transforms.tiny_recipes import DIM, ENCODERS
@@ -105,3 +105,44 @@ def test_a_worker_that_is_lost_is_told_when_the_result_is_asked_for() -> None:
 
     with pytest.raises(WorkerDied, match="an actor must answer"):
         pending.result()
+
+
+class SmallMemory:
+    """An op that holds at most so many rows, and notes how many it was given."""
+
+    def __init__(self, op: RemoteOp, most: int) -> None:
+        self._op = op
+        self._most = most
+        self.asked: list[int] = []
+
+    def output_schema(self, schema: pa.Schema) -> pa.Schema:
+        return self._op.output_schema(schema)
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        self.asked.append(batch.num_rows)
+        if batch.num_rows > self._most:
+            raise MemoryExceeded("must fit")
+        return self._op(batch)
+
+    def submit(self, batch: pa.RecordBatch) -> InlineFuture:
+        return InlineFuture(self, batch)
+
+
+def test_a_batch_that_does_not_fit_is_halved_until_it_does() -> None:
+    """Four rows where two fit: asked for 4, 2 and 2, and the result is that of a worker with more memory."""
+    small = SmallMemory(ops()["note"], most=2)
+
+    result = Embed({**ops(), "note": small}).submit(cleaned()).result()
+
+    assert small.asked == [4, 2, 2]
+    assert result.equals(Embed(ops()).submit(cleaned()).result())
+
+
+def test_a_single_value_that_does_not_fit_is_told() -> None:
+    """Halving ends at one row: then only more memory helps."""
+    small = SmallMemory(ops()["note"], most=0)
+
+    with pytest.raises(MemoryExceeded):
+        Embed({"note": small}).submit(cleaned()).result()
+
+    assert small.asked == [4, 2, 1]

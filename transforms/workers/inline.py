@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
 import pyarrow as pa
 
@@ -45,14 +47,17 @@ class InlineOp:
 class InlineWorkers:
     """Builds each op once in this process."""
 
+    _building: ClassVar = threading.Lock()  # a runner's threads share a process, and imports of transformers do not
+
     def __init__(self) -> None:
         self._ops: dict[tuple[str, str], InlineOp] = {}
 
     def remote(self, spec: OpSpec, name: str) -> InlineOp:
         """The op of this process under this name."""
         key = (name, spec.fingerprint())
-        if key not in self._ops:
-            self._ops[key] = InlineOp(spec.build())
+        with self._building:
+            if key not in self._ops:
+                self._ops[key] = InlineOp(spec.build())
         return self._ops[key]
 
     def close(self) -> None:
