@@ -58,7 +58,6 @@ setup(
     extras_require={"minilm": MINILM, "test": TEST, "dev": [*TEST, *CHECK]},
     entry_points={"console_scripts": ["amalgam = pipelines.cli:main"]},
     classifiers=[
-        "License :: OSI Approved :: Apache Software License",
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",

@@ -15,6 +15,9 @@ from apache_beam.options.pipeline_options import (
 from models.errors import ConfigError, Problem, SchemaRefused, TemporaryError, UsageError
 from pipelines.runners import cause, cores, options_for
 
+OWN = "pipelines.runners.OneMachineRunner"
+"""FnApiRunner with worker processes of our own."""
+
 
 def shape(options: PipelineOptions) -> tuple[str, str, int]:
     """Runner, mode and number of processes."""
@@ -24,25 +27,25 @@ def shape(options: PipelineOptions) -> tuple[str, str, int]:
 
 def test_default_is_fn_api_runner_with_processes() -> None:
     """Three processes, as asked for."""
-    assert shape(options_for([], processes=3)) == ("FnApiRunner", "multi_processing", 3)
+    assert shape(options_for([], processes=3)) == (OWN, "multi_processing", 3)
 
 
 def test_one_process_works_in_memory() -> None:
     """With one process there is nothing to spread, so gRPC is left out."""
-    assert shape(options_for([], processes=1)) == ("FnApiRunner", "in_memory", 1)
+    assert shape(options_for([], processes=1)) == (OWN, "in_memory", 1)
 
 
 def test_as_many_processes_as_cores() -> None:
     """Without a number there is one process for each core that may be used."""
     expected = ("in_memory", 1) if cores() == 1 else ("multi_processing", cores())
-    assert shape(options_for([])) == ("FnApiRunner", *expected)
+    assert shape(options_for([])) == (OWN, *expected)
 
 
 def test_users_own_number_stands() -> None:
     """Direct options after `--` are not overridden."""
     arguments = ["--direct_running_mode=multi_processing", "--direct_num_workers=5"]
 
-    assert shape(options_for(arguments, processes=2)) == ("FnApiRunner", "multi_processing", 5)
+    assert shape(options_for(arguments, processes=2)) == (OWN, "multi_processing", 5)
 
 
 def test_users_runner_is_handed_on() -> None:

@@ -77,9 +77,10 @@ def test_own_signal_handler_survives() -> None:
 @pytest.mark.ray
 def test_nothing_is_left_after_a_run() -> None:
     """Every process that a local run started has ended when it is over."""
+    before = set(psutil.Process().children(recursive=True))  # of other tests of this process
     with WorkersSpec().start() as started:
         RayWorkers(started.spec).remote(DoubledSpec(), "doubled")(batch())
-        children = psutil.Process().children(recursive=True)
+        children = set(psutil.Process().children(recursive=True)) - before
         assert children
 
     _, alive = psutil.wait_procs(children, timeout=10)
