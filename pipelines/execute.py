@@ -218,7 +218,8 @@ def process(work: Work, done: Mapping[str, Part], beam_args: Sequence[str]) -> t
     todo = [unit for unit in work.inputs.units if unit.id not in done]
     if not todo:
         return "not needed: every unit was done", []
-    options = runners.options_for(beam_args, processes=work.job.execution.processes)
+    processes = work.job.execution.processes or runners.helpful_processes(sum(unit.rows for unit in todo))
+    options = runners.options_for(beam_args, processes=processes)
     failures = str(work.layout.staging(work.info.run_id).root / "failures")
     clear_failures(failures)
     with work.job.workers.start(ops=len(work.recipe.encoders)) as workers:

@@ -38,7 +38,8 @@ def fit(job: Job, beam_args: Sequence[str] = ()) -> Fitted:
     inputs = plan_history(job)
     modalities = resolved_modalities(job, inputs.schema, training.path)
     folder = statistics_folder(job)
-    options = runners.options_for(beam_args, processes=job.execution.processes)
+    processes = job.execution.processes or runners.helpful_processes(inputs.rows)
+    options = runners.options_for(beam_args, processes=processes)
     card = {"input": inputs.fingerprint, "rows": inputs.rows, "split": training.split.model_dump()}
     split, limits = training.split, job.execution.limits()
     observe_units = ObserveUnits(inputs.schema, modalities, split.by, split.held_out, split.seed, limits)

@@ -101,7 +101,7 @@ class Execution(Section):
     window_bytes: int = Field(default=Limits.window_bytes, ge=1 << 10)
     """Most bytes of cleaned batches under way to the workers, per process."""
     processes: int | None = Field(default=None, ge=1, le=256)
-    """Beam worker processes on one machine; by default as many as help (see docs/runners.md)."""
+    """Beam worker processes on one machine; by default as many as help: one per 2,500 rows, at most one per core."""
 
     def limits(self) -> Limits:
         """The part of these settings that a unit's processing needs."""

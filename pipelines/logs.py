@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import sys
 
-# Lines that say nothing to a user of Amalgam: Beam's note that Google's clients are not installed, Ray's that it
-# leaves signals to the process it runs in, and Beam's on options that only a job server knows (`runners` judges them).
-_NOISE = ("apitools not found", "SIGTERM handler is not set", "Discarding unparseable args")
+# Lines that say nothing to a user of Amalgam: Beam's note that Google's clients are not installed, and its note on
+# options that only a job server knows (`runners` judges them).
+_NOISE = ("apitools not found", "Discarding unparseable args")
 _WORKER_NOISE = "No semi_persistent_directory found"  # inside what a worker process sends
 # Beam logs what a DoFn raised, with its traceback, and raises it too: then it is told once, in one paragraph.
 _TOLD_OTHERWISE = "apache_beam.runners.common"

@@ -125,7 +125,7 @@ def plan(
     done = sum(unit.rows for unit in work.inputs.units if unit.id in finished)
     status = "already published" if published else "resumes" if done else "new"
     workers = check_workers(job)
-    processes = job.execution.processes or runners.cores()
+    processes = job.execution.processes or runners.helpful_processes(work.inputs.rows - done)
     sample = measure(work, clock) if work.inputs.units else None
     return Plan(work, status, done, sample, processes, workers)
 

@@ -13,7 +13,7 @@ from apache_beam.options.pipeline_options import (
 )
 
 from models.errors import ConfigError, Problem, SchemaRefused, TemporaryError, UsageError
-from pipelines.runners import cause, cores, options_for
+from pipelines.runners import cause, cores, helpful_processes, options_for
 
 OWN = "pipelines.runners.OneMachineRunner"
 """FnApiRunner with worker processes of our own."""
@@ -39,6 +39,13 @@ def test_as_many_processes_as_cores() -> None:
     """Without a number there is one process for each core that may be used."""
     expected = ("in_memory", 1) if cores() == 1 else ("multi_processing", cores())
     assert shape(options_for([])) == (OWN, *expected)
+
+
+def test_processes_are_started_only_where_they_help() -> None:
+    """One for every 2,500 rows, at least one, at most one per core."""
+    assert [helpful_processes(rows) for rows in (0, 4999)] == [1, 1]
+    assert helpful_processes(5000) == min(2, cores())
+    assert helpful_processes(10**9) == cores()
 
 
 def test_users_own_number_stands() -> None:

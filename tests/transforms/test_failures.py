@@ -45,7 +45,7 @@ def test_an_unknown_error_is_internal_and_keeps_its_traceback(tmp_path: Path) ->
 
 def test_a_configuration_error_explains_the_others(tmp_path: Path) -> None:
     """Of several notes the configuration's wins, then those that trying again cannot help."""
-    for error in (TemporaryError("t"), DataRefused("d"), ConfigError("c")):
+    for error in (TemporaryError("t"), DataRefused("d"), ConfigError("z")):
         note(tmp_path, error)
 
     assert isinstance(read_failure(str(tmp_path)), ConfigError)
