@@ -45,7 +45,7 @@ def page(manifest: Manifest, sample: Sample) -> Markup:
         _card(
             12,
             "Issues",
-            "Values that were masked, cut or repaired; their rows were still published.",
+            "Values that were masked, cut or repaired, in all rows that were read.",
             _issues(counts),
             long=True,
         ),
