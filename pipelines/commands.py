@@ -6,12 +6,16 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from models.errors import DataRefused, UsageError
 from pipelines import tables
 from pipelines.config import load_job
 from pipelines.job import Job
 from pipelines.recipes import Interval
+
+if TYPE_CHECKING:
+    from pipelines.execute import Outcome  # loads Beam, which most commands do without
 
 
 def new(folder: Path, scenario: str, rows: int, seed: int, nights: int) -> None:
@@ -65,20 +69,14 @@ def run(path: Path, overrides: Sequence[str], date: str, start: str, end: str, b
     """Run a night; the last line on stdout is the ledger as JSON."""
     from pipelines.run import run as run_night
 
-    outcome = run_night(load_job(path, overrides), interval(date, start, end), beam_args)
-    say(tables.ledger(outcome.manifest))
-    say(f"{outcome.status}: {outcome.manifest.run.run_id}")
-    say(outcome.json_line())
+    tell(run_night(load_job(path, overrides), interval(date, start, end), beam_args))
 
 
 def redrive(path: Path, overrides: Sequence[str], date: str, beam_args: Sequence[str]) -> None:
     """Run a date's quarantined records again."""
     from pipelines.redrive import redrive as run_again
 
-    outcome = run_again(load_job(path, overrides), interval(date, "", ""), beam_args)
-    say(tables.ledger(outcome.manifest))
-    say(f"{outcome.status}: {outcome.manifest.run.run_id}")
-    say(outcome.json_line())
+    tell(run_again(load_job(path, overrides), interval(date, "", ""), beam_args))
 
 
 def runs(path: Path, overrides: Sequence[str]) -> None:
@@ -128,6 +126,13 @@ def interval(date: str, start: str, end: str) -> Interval:
 def output(job: Job) -> Path:
     """The job's output folder."""
     return Path(job.output.path)
+
+
+def tell(outcome: Outcome) -> None:
+    """Print how a run ended: its ledger for people, then in one line for programs."""
+    say(tables.ledger(outcome.manifest))
+    say(f"{outcome.status}: {outcome.manifest.run.run_id}")
+    say(outcome.json_line())
 
 
 def say(text: str) -> None:

@@ -58,6 +58,11 @@ class Work:
         """The folder that readers read."""
         return self.layout.features(self.info.date)
 
+    @property
+    def report(self) -> Path:
+        """The page for people, beside the manifest."""
+        return self.layout.manifest(self.info.run_id).with_name("report.html")
+
 
 @dataclass(frozen=True)
 class Outcome:

@@ -149,8 +149,11 @@ class Job:
     def history_columns(self) -> list[str]:
         """The columns that the training table must have: those of a record, the split's group, and the labels."""
         group = [] if self.training is None else [self.training.split.by]
-        labels = [head.label_column() for head in self.heads.values()]
-        return list(dict.fromkeys([*self.record_columns(), *group, *labels]))
+        return list(dict.fromkeys([*self.record_columns(), *group, *self.labels()]))
+
+    def labels(self) -> list[str]:
+        """The heads' label columns, each once."""
+        return list(dict.fromkeys(head.label_column() for head in self.heads.values()))
 
     def need_training(self, command: str) -> Training:
         """The training section, which fit, train and evaluate cannot do without."""

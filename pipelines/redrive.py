@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from models.errors import ConfigError, NoInput
 from models.spec import digest
 from pipelines import recipes, runners
-from pipelines.execute import Outcome, Work, complete, plan_work
+from pipelines.execute import Outcome, Work, complete, plan_work, planned_rows
 from pipelines.job import Job
 from pipelines.recipes import Interval
 from pipelines.report import write_report
@@ -78,7 +78,7 @@ def _redrive(job: Job, work: Work, before: Manifest, lease: Lease, beam_args: Se
         details={**details_of(work), "redrive_of": before.run.run_id},
         accept=lambda ledger: refuse_too_many(job, ledger),
     )
-    write_report(outcome.manifest, work.features, work.layout.manifest(work.info.run_id).with_name("report.html"))
+    write_report(outcome.manifest, work.features, work.report)
     return outcome
 
 
@@ -151,7 +151,7 @@ def _copy(layout: Layout, work: Work, sink: ParquetSink, before: Manifest, unit:
 
 def _planned(work: Work, before: Manifest) -> dict[str, int]:
     """Rows of every unit of the new publication: those copied, and those of the redriven records."""
-    return {**_copied(before), **{unit.id: unit.rows for unit in work.inputs.units}}
+    return {**_copied(before), **planned_rows(work)}
 
 
 def _copied(before: Manifest) -> dict[str, int]:

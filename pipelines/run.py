@@ -28,9 +28,8 @@ def run(job: Job, interval: Interval, beam_args: Sequence[str] = ()) -> Outcome:
     runners.options_for(beam_args, processes=job.execution.processes)  # refused before anything is touched
     work = prepare(job, interval)
     outcome = execute(work, beam_args, details=details_of(work), accept=lambda ledger: refuse_too_many(job, ledger))
-    report = work.layout.manifest(work.info.run_id).with_name("report.html")
-    if not report.exists():
-        write_report(outcome.manifest, work.features, report)
+    if not work.report.exists():
+        write_report(outcome.manifest, work.features, work.report)
     return outcome
 
 
