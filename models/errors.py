@@ -12,7 +12,9 @@
     ├── OutputError                   73  once fixed: disk full, read-only
     ├── TemporaryError                75  yes: Ray, storage or a key service is away
     │   ├── LeaseHeld                 75  yes: another run works on this job and date
+    │   ├── StorageAway               75  yes: storage refused or did not answer, again and again
     │   └── WorkerDied                75  yes: a worker process went away
+    │       └── WorkerCrashed         75  the batch that it worked on is tried again, then halved; seldom reaches users
     ├── PermissionRefused             77  no: access or key refused
     ├── ConfigError                   78  no: bad job file, models, versions or workers
     └── MemoryExceeded                70  the batch is split and tried again; reaches users only if one row is too large
@@ -94,8 +96,16 @@ class LeaseHeld(TemporaryError):
     """Another run holds this job and date."""
 
 
+class StorageAway(TemporaryError):
+    """Storage refused or did not answer, and went on doing so while the call was repeated."""
+
+
 class WorkerDied(TemporaryError):
     """A worker process went away and its replacements are used up."""
+
+
+class WorkerCrashed(WorkerDied):
+    """A worker process went away while it worked on this very batch, which may be to blame."""
 
 
 class PermissionRefused(AmalgamError):

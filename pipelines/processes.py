@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from models.errors import WorkerDied
 T = TypeVar("T")
 
 POLL_SECONDS: Final = 0.5
+END_SECONDS: Final = 5.0  # a pipeline without workers ends within a second; one that hangs goes with this process
 # What worker processes are started with: by us, and by Beam's own FnApiRunner when a user names that.
 WORKERS: Final = (b"pipelines.beam_worker", b"apache_beam.runners.worker.sdk_worker_main")
 EXITED: Final = "Worker subprocess exited with return code"  # what the thread that waits for one raises
@@ -46,14 +48,24 @@ def run_watched(work: Callable[[], T]) -> T:
             while thread.is_alive() and not died:
                 thread.join(POLL_SECONDS)
         finally:
-            if thread.is_alive():
-                end_workers()
-                thread.join(2 * POLL_SECONDS)  # so that the ends which follow are still heard here, not printed
+            _end(thread)
     if failure:
         raise failure[0]
     if outcome:
         return outcome[0]
     raise WorkerDied(f"every worker process must live until the pipeline ends; got: {died[0]}")
+
+
+def _end(pipeline: threading.Thread) -> None:
+    """Kill the workers until the pipeline's thread gives up, so that the ends which follow are heard, not printed.
+
+    Again and again, because a worker may just be starting, and the kernel's list of children is not exact while some
+    of them end.
+    """
+    deadline = time.monotonic() + END_SECONDS
+    while pipeline.is_alive() and time.monotonic() < deadline:
+        end_workers()
+        pipeline.join(POLL_SECONDS)
 
 
 @contextmanager

@@ -35,7 +35,8 @@ class OneMachineRunner(FnApiRunner):  # type: ignore[misc]  # Beam ships no type
         """Run the pipeline; see FnApiRunner."""
         for environment in pipeline_proto.components.environments.values():
             if environment.urn == python_urns.SUBPROCESS_SDK:
-                environment.payload = f"{sys.executable} -m {WORKER}".encode()
+                # Beam starts it through a shell; exec, so that this process is its parent.
+                environment.payload = f"exec {sys.executable} -m {WORKER} {os.getpid()}".encode()
         return super().run_via_runner_api(pipeline_proto, options)
 
 

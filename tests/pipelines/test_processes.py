@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import apache_beam as beam
+import psutil
 import pytest
 
 from models.errors import WorkerDied
@@ -88,4 +89,38 @@ def test_killed_worker_process_stops_the_run() -> None:
 
     assert time.monotonic() - begin < 30
     commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in descendants(os.getpid())]
-    assert not [c for c in commands if sys.executable.encode() in c and b"sdk_worker_main" in c]
+    assert not [c for c in commands if sys.executable.encode() in c and b"beam_worker" in c]
+
+
+@pytest.mark.beam
+def test_workers_end_with_their_driver() -> None:
+    """A worker process whose driver was killed is killed by the kernel at once, whatever it is waiting for."""
+    script = (
+        "import os, subprocess, sys, time\n"
+        "worker = '''\n"
+        "import time\n"
+        "from pipelines.beam_worker import end_with\n"
+        "end_with(%d)\n"
+        "print(1, flush=True)\n"
+        "time.sleep(60)\n"
+        "'''\n"
+        "child = subprocess.Popen([sys.executable, '-c', worker % os.getpid()], stdout=subprocess.PIPE)\n"
+        "child.stdout.readline()\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    driver = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert driver.stdout is not None
+    worker = psutil.Process(int(driver.stdout.readline()))
+
+    driver.kill()
+    driver.wait()
+
+    worker.wait(timeout=5)  # raises when it is still there
+
+
+def test_a_worker_whose_driver_is_gone_already_ends_at_once() -> None:
+    """The process with the driver's number is not the parent: nothing would ever end it."""
+    done = subprocess.run([sys.executable, "-m", "pipelines.beam_worker", "1"], check=False, timeout=60)
+
+    assert done.returncode == 1
