@@ -137,5 +137,9 @@ class ConfigError(AmalgamError):
         lines = [f"{p.path}: {p.message}" if p.path else p.message for p in self.problems]
         super().__init__(lines[0] if len(lines) == 1 else "\n".join(f"  {line}" for line in lines))
 
+    def at(self, path: str) -> ConfigError:
+        """The same problems, with this YAML path for those that have none."""
+        return ConfigError(problem if problem.path else Problem(path, problem.message) for problem in self.problems)
+
     def __reduce__(self) -> tuple[type[ConfigError], tuple[list[Problem]]]:
         return ConfigError, (self.problems,)

@@ -200,7 +200,8 @@ class FuseOp:
 
         Raises:
             ConfigError: an embedding is missing or not as wide as the fusion's input.
-            InternalError: a row has no modality at all, or the result is not finite.
+            InternalError: a row has no modality at all.
+            FloatingPointError: the result is not finite.
         """
         packed = self._packed(batch)
         modalities, dim = len(self._spec.inputs), self._spec.dim
@@ -297,7 +298,7 @@ class ScoreOp:
 
         Raises:
             ConfigError: `fused` is missing or not as wide as a head's input.
-            InternalError: a score is not finite.
+            FloatingPointError: a score is not finite.
         """
         column = _column(batch, FUSED)
         for name, spec in self._specs.items():
@@ -358,5 +359,5 @@ def _scatter_flags(flags: Bool, valid: Bool) -> Bool:
 
 def _finite(rows: Float32, what: str) -> Float32:
     if not np.isfinite(rows).all():
-        raise InternalError(f"{what} must give finite numbers; got NaN or infinity: its weights are damaged")
+        raise FloatingPointError(f"{what} must give finite numbers; got NaN or infinity")
     return rows

@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import apache_beam as beam
 
-from models.errors import AmalgamError, ConfigError, InternalError, Problem
+from models.errors import AmalgamError, InternalError, OutputError, WorkerCrashed
 from models.spec import digest
 from pipelines import runners
 from pipelines.job import Job
 from pipelines.nightly import night
 from pipelines.progress import Progress
 from pipelines.recipes import Interval
+from transforms.diary import DEADLY
 from transforms.failures import clear_failures, read_failure
 from transforms.ledger import Ledger
+from transforms.process import Notes
 from transforms.project import Project
 from transforms.recipe import Recipe
 from transforms.sinks.base import Manifest, Part, RunInfo
@@ -28,14 +31,18 @@ from transforms.sinks.layout import Layout
 from transforms.sinks.lease import Lease
 from transforms.sinks.manifest import read_manifest
 from transforms.sinks.parquet import ParquetSink, ParquetSinkSpec
-from transforms.sinks.preflight import check_output
-from transforms.sinks.standing import published_run
+from transforms.sinks.preflight import check_output, free_bytes
+from transforms.sinks.standing import refuse_foreign
 from transforms.sinks.sweep import sweep_abandoned
 from transforms.units import InputPlan
+from transforms.workers.base import WorkersSpec
 
 _LOG = logging.getLogger(__name__)
 
 Clock = Callable[[], float]
+
+MOST_DEATHS: Final = 3 * DEADLY
+"""Beam worker processes that may die before a run gives up: enough to find three rows that kill one."""
 
 
 @dataclass(frozen=True)
@@ -136,40 +143,51 @@ def execute(
     sink = work.sink.build()
     if sink.is_published() and not work.layout.staging(work.info.run_id).root.exists():
         return _already_published(work, clock() - began)
-    refuse_foreign_output(work)
+    refuse_foreign(work.layout.root, work.info.date, work.job.name)
     check_output(work.sink.path, bytes_needed=least_bytes(work))
     with Lease.acquire(work.layout.leases, work.job.name, work.info.date) as lease:
         sweep_abandoned(work.layout.root, work.info)
         if sink.is_published():  # by whoever held the lease before, perhaps killed before it had tidied up
             sink.sweep()
             return _already_published(work, clock() - began)
-        return complete(work, sink, lease, planned_rows(work), beam_args, details=details, accept=accept, clock=clock)
+        with telling_room(work):
+            return complete(
+                work, sink, lease, planned_rows(work), beam_args, details=details, accept=accept, clock=clock
+            )
 
 
 def _already_published(work: Work, seconds: float) -> Outcome:
     return Outcome("already published", read_manifest(work.layout.manifest(work.info.run_id)), seconds)
 
 
-def refuse_foreign_output(work: Work) -> None:
-    """Refuse to replace a partition that another job published into the same output folder.
+def least_bytes(work: Work) -> int:
+    """What the parts to come take at the very least: the vectors' bytes, of which compression saved up to a half."""
+    widths = sum(encoder.output_dim for encoder in work.recipe.encoders.values()) + work.recipe.fused_dim
+    return (work.inputs.rows - _rows_done(work)) * widths * 4 // 2
+
+
+@contextmanager
+def telling_room(work: Work) -> Iterator[None]:
+    """Adds to an error of writing how much room the parts to come need, where that is why.
 
     Raises:
-        ConfigError: naming both jobs.
+        OutputError: what was raised, with both numbers.
     """
-    standing = published_run(work.layout.root, work.info.date)
-    path = work.layout.manifest(standing) if standing else None
-    if path is None or not path.exists():
-        return
-    job = read_manifest(path).run.job
-    if job != work.job.name:
-        message = f"must be this job's own; date {work.info.date} there was published by job {job!r}"
-        raise ConfigError([Problem("output.path", f"{message}, this is {work.job.name!r}")])
+    try:
+        yield
+    except OutputError as error:
+        needed, free = _bytes_to_come(work), free_bytes(work.layout.all_staging)
+        if free >= needed:
+            raise
+        raise OutputError(f"{error}; what is left to do needs about {needed:,} bytes, {free:,} are free") from error
 
 
-def least_bytes(work: Work) -> int:
-    """What the parts will take at the very least: the vectors' bytes, of which compression saved up to a half."""
-    widths = sum(encoder.output_dim for encoder in work.recipe.encoders.values()) + work.recipe.fused_dim
-    return work.inputs.rows * widths * 4 // 2
+def _bytes_to_come(work: Work) -> int:
+    """By what the rows took that are done; where none are, the least."""
+    staging, done = work.layout.staging(work.info.run_id), _rows_done(work)
+    files = [path for folder in (staging.features, staging.quarantine) for path in folder.glob("*.parquet")]
+    per_row = sum(path.stat().st_size for path in files) / max(done, 1)
+    return max(least_bytes(work), int(per_row * (work.inputs.rows - done)))
 
 
 def complete(
@@ -189,7 +207,7 @@ def complete(
     """
     began = clock()
     before = sink.finished()
-    workers, throughput = process(work, before, beam_args)
+    processed = process(work, before, beam_args)
     parts = sink.finished()
     ledger = Ledger.of((unit, parts[unit].counts) for unit in planned if unit in parts)
     ledger.check(planned)
@@ -202,10 +220,13 @@ def complete(
         "options": list(beam_args),
         "fencing": lease.number,
         "seconds": clock() - began,
-        "throughput": throughput,
-        "workers": workers,
+        "throughput": processed.throughput,
+        "workers": processed.workers,
+        "worker_restarts": processed.restarts,
         "units": {"done": len(ledger.units), "resumed": len(before)},
         "unusable_files": {**work.inputs.unreadable, **work.inputs.refused},
+        "unverified_files": list(work.inputs.unverified),
+        "input_files": work.inputs.digests,
         "schema": [[field.name, str(field.type)] for field in schema],
     }
     chosen = [parts[unit] for unit in ledger.units]
@@ -218,22 +239,51 @@ def planned_rows(work: Work) -> dict[str, int]:
     return {unit.id: unit.rows for unit in work.inputs.units}
 
 
-def process(work: Work, done: Mapping[str, Part], beam_args: Sequence[str]) -> tuple[str, list[list[float]]]:
-    """Run the graph over the units that are not done; gives the line on workers and the throughput curve."""
-    todo = [unit for unit in work.inputs.units if unit.id not in done]
-    if not todo:
-        return "not needed: every unit was done", []
-    processes = work.job.execution.processes or runners.helpful_processes(sum(unit.rows for unit in todo))
-    options = runners.options_for(beam_args, processes=processes)
-    failures = str(work.layout.staging(work.info.run_id).root / "failures")
-    clear_failures(failures)
+@dataclass(frozen=True)
+class Processed:
+    """How the units were processed."""
+
+    workers: str = "not needed: every unit was done"
+    """One line on where encoders ran."""
+    throughput: Sequence[Sequence[float]] = ()
+    """[seconds, rows done] from time to time."""
+    restarts: int = 0
+    """Workers that died and were started again."""
+
+
+def process(work: Work, done: Mapping[str, Part], beam_args: Sequence[str]) -> Processed:
+    """Run the graph over the units that are not done; again, a few times, when a Beam worker process died."""
+    if all(unit.id in done for unit in work.inputs.units):
+        return Processed()
+    root = work.layout.staging(work.info.run_id).root
+    notes = Notes(failures=str(root / "failures"), diary=str(root / "diary"))
     with work.job.workers.start(ops=len(work.recipe.encoders)) as workers:
         _LOG.info("workers: %s", workers.found)
         with Progress(work.inputs.rows, lambda: _rows_done(work)) as progress:
-            pipeline = beam.Pipeline(options=options)
-            night(pipeline, work.inputs, todo, work.recipe, work.sink, workers.spec, failures)
-            run_pipeline(pipeline, failures)
-    return workers.found, progress.throughput
+            deaths = _process_all(work, done, workers.spec, notes, beam_args)
+        return Processed(workers.found, progress.throughput, deaths + workers.restarts())
+
+
+def _process_all(
+    work: Work, done: Mapping[str, Part], workers: WorkersSpec, notes: Notes, beam_args: Sequence[str]
+) -> int:
+    """Process until no unit is left; gives the number of Beam worker processes that died on the way."""
+    deaths = 0
+    while True:
+        todo = [unit for unit in work.inputs.units if unit.id not in done]
+        processes = work.job.execution.processes or runners.helpful_processes(sum(unit.rows for unit in todo))
+        clear_failures(notes.failures)
+        pipeline = beam.Pipeline(options=runners.options_for(beam_args, processes=processes))
+        night(pipeline, work.inputs, todo, work.recipe, work.sink, workers, notes)
+        try:
+            run_pipeline(pipeline, notes)
+            return deaths
+        except WorkerCrashed as error:
+            deaths += 1
+            if deaths > MOST_DEATHS:
+                raise
+            _LOG.warning("%s; what was not finished is done again", error)
+            done = work.sink.build().finished()
 
 
 def _rows_done(work: Work) -> int:
@@ -242,22 +292,22 @@ def _rows_done(work: Work) -> int:
     return sum(planned.get(path.stem, 0) for path in folder.glob("*.json"))
 
 
-def run_pipeline(pipeline: beam.Pipeline, failures: str | None = None) -> None:
+def run_pipeline(pipeline: beam.Pipeline, notes: Notes | None = None) -> None:
     """Run a pipeline to its end.
 
     Args:
         pipeline: with its graph.
-        failures: the folder for failure notes of its workers, if they write any.
+        notes: where its workers note failures and what they are at, if they do.
 
     Raises:
         AmalgamError: the one that stopped a worker where it can be told, else InternalError.
     """
     try:
-        runners.run(pipeline)
+        runners.run(pipeline, notes.diary if notes else None)
     except AmalgamError:
         raise
     except Exception as error:  # runners wrap what a worker raised in types of their own
-        noted = read_failure(failures) if failures else None
+        noted = read_failure(notes.failures) if notes else None
         raise noted or runners.cause(error) or _internal(error) from error
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import apache_beam as beam
 
 from transforms.keys import find_repeated_keys
-from transforms.process import ProcessUnits
+from transforms.process import Notes, ProcessUnits
 from transforms.recipe import Recipe
 from transforms.sinks.base import SinkSpec
 from transforms.units import InputPlan, Unit
@@ -21,7 +21,7 @@ def night(
     recipe: Recipe,
     sink: SinkSpec,
     workers: WorkersSpec,
-    failures: str,
+    notes: Notes,
 ) -> beam.PCollection:
     """The graph of a night; gives the id of every unit that it finished.
 
@@ -35,7 +35,7 @@ def night(
         recipe: what becomes of a row.
         sink: where parts go.
         workers: where encoders run.
-        failures: folder for failure notes.
+        notes: folders for failure notes and diaries.
     """
     units = pipeline | "To do" >> beam.Create([(unit.id, unit) for unit in todo])
     if not recipe.unique_keys:
@@ -46,5 +46,5 @@ def night(
     return (
         {"unit": units, "repeated": repeated}
         | "Units with their repeats" >> beam.CoGroupByKey()
-        | "Process" >> beam.ParDo(ProcessUnits(recipe, sink, workers, failures))
+        | "Process" >> beam.ParDo(ProcessUnits(recipe, sink, workers, notes))
     )

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
-from models.errors import WorkerDied
+from models.errors import WorkerCrashed
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ def run_watched(work: Callable[[], T]) -> T:
     only the thread that waits for the process fails. So the pipeline runs on a thread too, and this one listens.
 
     Raises:
-        WorkerDied: a worker process ended with an error; the others have been ended.
+        WorkerCrashed: a worker process ended with an error; the others have been ended.
         BaseException: what `work` raised, or what a signal handler raised here; no worker process is left then.
     """
     outcome: list[T] = []
@@ -53,7 +53,7 @@ def run_watched(work: Callable[[], T]) -> T:
         raise failure[0]
     if outcome:
         return outcome[0]
-    raise WorkerDied(f"every worker process must live until the pipeline ends; got: {died[0]}")
+    raise WorkerCrashed(f"every worker process must live until the pipeline ends; got: {died[0]}")
 
 
 def _end(pipeline: threading.Thread) -> None:

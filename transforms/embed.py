@@ -8,43 +8,92 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from models.arrow import concat_lists, set_column, valid_mask
-from models.errors import MemoryExceeded
+from models.arrow import Bool, concat_lists, set_column, valid_mask
+from models.errors import ConfigError, MemoryExceeded
 from models.schema import ISSUES, ISSUES_TYPE, clean_column, emb_column
+from transforms.blame import Failure, Fault, Verdict, judge
 from transforms.workers.base import Future, RemoteOp
 
 NON_FINITE = "embedding_non_finite"
 """Issue code: the encoder gave NaN or infinity for a value that was cleaned without complaint."""
+TOO_LARGE = "embedding_out_of_memory"
+"""Issue code: the value alone does not fit into the worker's memory."""
+CODES = (NON_FINITE, TOO_LARGE)
 
 
 @dataclass(frozen=True)
 class Call:
     """One modality's values on their way through its encoder."""
 
+    modality: str
     op: RemoteOp
     values: pa.RecordBatch
     future: Future
 
     @classmethod
-    def submit(cls, op: RemoteOp, values: pa.RecordBatch) -> Call:
+    def submit(cls, modality: str, op: RemoteOp, values: pa.RecordBatch) -> Call:
         """Send the values to the worker."""
-        return cls(op, values, op.submit(values))
+        return cls(modality, op, values, op.submit(values))
 
-    def result(self) -> pa.RecordBatch:
-        """The encoded values; a batch that does not fit into the worker's memory is halved until it does.
+    def result(self) -> Encoded:
+        """The embeddings; a batch that fails is halved (see `transforms.blame`).
 
         Raises:
-            MemoryExceeded: a single value does not fit.
+            ConfigError: with the encoder's YAML path.
+            MemoryExceeded: not one of several values fits.
+            WorkerDied: the worker is gone for good.
         """
         try:
-            return self.future.result()
-        except MemoryExceeded:
-            rows = self.values.num_rows
-            if rows == 1:
-                raise
-            halves = (self.values.slice(0, rows // 2), self.values.slice(rows // 2))
-            parts = [Call.submit(self.op, half).result() for half in halves]
-            return pa.concat_batches(parts)
+            verdict = judge(self.values, lambda half: self.op.submit(half).result(), self.future.result)
+        except ConfigError as error:
+            raise error.at(f"modalities.{self.modality}.encoder") from error
+        memory = [failure for failure in verdict.guilty.values() if failure.fault is Fault.MEMORY]
+        if len(memory) == self.values.num_rows > 1:
+            raise MemoryExceeded(
+                f"modalities.{self.modality}: a value must fit into its worker's memory; got {len(memory)} values of "
+                f"which not one does: {memory[0].error}"
+            )
+        return self._encoded(verdict)
+
+    def _encoded(self, verdict: Verdict) -> Encoded:
+        name = emb_column(self.modality)
+        failed = _flags(verdict.guilty, self.values.num_rows)
+        if verdict.good is None:
+            column = pa.nulls(len(failed), self.op.output_schema(self.values.schema).field(name).type)
+        else:
+            found = verdict.good.column(verdict.good.schema.get_field_index(name))
+            # Position among the embeddings of those that have one; null for the others.
+            column = found if not verdict.guilty else found.take(pa.array(np.cumsum(~failed) - 1, mask=failed))
+        lost = valid_mask(self.values.column(0)) & ~valid_mask(column) & ~failed
+        large = {row: failure for row, failure in verdict.guilty.items() if failure.fault is Fault.MEMORY}
+        issues = concat_lists(
+            _codes(f"{self.modality}.{NON_FINITE}", lost),
+            _codes(f"{self.modality}.{TOO_LARGE}", _flags(large, self.values.num_rows)),
+        )
+        rest = {row: failure for row, failure in verdict.guilty.items() if row not in large}
+        return Encoded(column, issues, rest)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One modality's embeddings, one for each row that was submitted."""
+
+    column: pa.Array
+    """Null where the value was masked, or has no embedding."""
+    issues: pa.Array
+    """list<string>: why a value that was there has none."""
+    guilty: Mapping[int, Failure]
+    """Rows that must not be published: their values make the encoder fail or kill its worker."""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A batch with its embeddings."""
+
+    batch: pa.RecordBatch
+    """With `emb_<modality>` for every modality (null where masked) and the encoders' issues."""
+    guilty: Mapping[int, Failure]
+    """Rows of it that must not be published."""
 
 
 @dataclass(frozen=True)
@@ -53,21 +102,22 @@ class Pending:
 
     batch: pa.RecordBatch
     """The rows without their cleaned values, which only the workers still need."""
-    calls: Mapping[str, Call]
-    """Modality -> its encoder at work."""
+    calls: tuple[Call, ...]
+    """One encoder at work for each modality."""
     nbytes: int
     """What the batch occupies while it is under way."""
 
-    def result(self) -> pa.RecordBatch:
-        """The batch with `emb_<modality>` for every modality (null where masked) and the encoders' issues."""
+    def result(self) -> Embedded:
+        """Wait for all embeddings; see `Call.result` for what this raises."""
         batch, issues = self.batch, []
-        for modality, call in self.calls.items():
-            result = call.result()
-            embedded = result.column(result.schema.get_field_index(emb_column(modality)))
-            batch = batch.append_column(emb_column(modality), embedded)
-            issues.append(_non_finite(modality, call.values.column(0).is_valid(), embedded))
+        guilty: dict[int, Failure] = {}
+        for call in self.calls:
+            encoded = call.result()
+            batch = batch.append_column(emb_column(call.modality), encoded.column)
+            issues.append(encoded.issues)
+            guilty = {**encoded.guilty, **guilty}
         known = batch.column(batch.schema.get_field_index(ISSUES))
-        return set_column(batch, ISSUES, concat_lists(known, *issues).cast(ISSUES_TYPE))
+        return Embedded(set_column(batch, ISSUES, concat_lists(known, *issues).cast(ISSUES_TYPE)), guilty)
 
 
 class Embed:
@@ -78,13 +128,19 @@ class Embed:
 
     def submit(self, batch: pa.RecordBatch) -> Pending:
         """Start encoding a cleaned batch and return at once."""
-        calls = {m: Call.submit(op, batch.select([clean_column(m)])) for m, op in self._ops.items()}
+        calls = tuple(Call.submit(m, op, batch.select([clean_column(m)])) for m, op in self._ops.items())
         rest = [name for name in batch.schema.names if name not in map(clean_column, self._ops)]
         return Pending(batch.select(rest), calls, batch.nbytes)
 
 
-def _non_finite(modality: str, mask: pa.Array, embedded: pa.Array) -> pa.Array:
-    lost = mask.to_numpy(zero_copy_only=False) & ~valid_mask(embedded)
-    offsets = np.concatenate([[0], np.cumsum(lost)]).astype(np.int32)
-    codes = pa.array([f"{modality}.{NON_FINITE}"], pa.string()).take(pa.array(np.zeros(int(lost.sum()), np.int64)))
-    return pa.ListArray.from_arrays(pa.array(offsets), codes)
+def _flags(rows: Mapping[int, Failure], length: int) -> Bool:
+    """`[length]`: True at the given rows."""
+    flags = np.zeros(length, dtype=np.bool_)
+    flags[list(rows)] = True
+    return flags
+
+
+def _codes(code: str, rows: Bool) -> pa.Array:
+    """list<string> with the code where `rows` is True."""
+    offsets = np.concatenate([[0], np.cumsum(rows)]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array([code] * int(rows.sum()), pa.string()))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 
 import apache_beam as beam
 import numpy as np
@@ -13,12 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.arrow import Int64, list_parts
-from models.batch import chain
-from models.ops import EmbedSpec
 from models.schema import ISSUES, clean_column, emb_column
-from transforms import metrics
-from transforms.clean import Clean
-from transforms.embed import NON_FINITE, Embed, Pending
+from transforms import embed, metrics
+from transforms.blame import Call, Failure, judge
+from transforms.diary import DEADLY, Diary
+from transforms.embed import Pending
 from transforms.failures import note_failure
 from transforms.ledger import UnitCounts
 from transforms.project import Project
@@ -26,23 +27,42 @@ from transforms.read import RowGroupUnreadable, read_unit
 from transforms.recipe import Recipe
 from transforms.reject import ROW_GROUP, Reject, Rejected, readable_key
 from transforms.sinks.base import Part, PartWriter, Sink, SinkSpec
+from transforms.steps import Steps, rehearsal
+from transforms.trial import MakeWork, Trial
 from transforms.units import Unit
 from transforms.workers.base import Workers, WorkersSpec
 
 Clock = Callable[[], float]
 
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Care:
+    """What is needed to find rows that kill the very process that processes units."""
+
+    diary: Diary
+    rehearsal: MakeWork
+    deadline: float
+    """Seconds that a trial of a batch may take."""
+
 
 class UnitProcessor:
-    """Turns units into parts; holds the cleaners, the workers' handles and the fusion of one process."""
+    """Turns units into parts."""
 
-    def __init__(self, recipe: Recipe, sink: Sink, workers: Workers, clock: Clock = time.perf_counter) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        sink: Sink,
+        workers: Workers,
+        clock: Clock = time.perf_counter,
+        care: Care | None = None,
+    ) -> None:
         self.recipe = recipe
         self.sink = sink
         self.clock = clock
-        self.clean = Clean(recipe.modalities)
-        self.embed = Embed({m: workers.remote(EmbedSpec(name=m, encoder=e), m) for m, e in recipe.encoders.items()})
-        ops = [spec.build() for spec in (recipe.fuse, recipe.score) if spec is not None]
-        self.fuse_and_score = chain(*ops) if ops else None
+        self.care = care
+        self.steps = Steps(recipe, workers)
         self.project = Project(recipe)
         self.output_schema = self.project.output_schema(recipe.schema)
         self.record_type = pa.struct(list(recipe.schema))
@@ -84,6 +104,7 @@ class _Attempt:
         self._writer = writer
         self._reject = Reject(self._recipe.schema, self._recipe.key, unit.id, repeated)
         self._window: deque[Pending] = deque()
+        self._page = owner.care.diary.page(unit.id) if owner.care else None
         self.counts = UnitCounts(bytes_read=unit.bytes)
 
     def run(self) -> UnitCounts:
@@ -103,31 +124,66 @@ class _Attempt:
             self._finish(self._window.popleft())
         self._count_lost()
         self.counts.check(f"unit {self._unit.id}", self._unit.rows)
+        if self._page is not None:
+            self._page.close()
         return self.counts
 
     def _start(self, batch: pa.RecordBatch) -> None:
         self.counts.rows_read += batch.num_rows
         with self._stage("clean"):
-            cleaned = self._owner.clean(batch)
+            cleaned = self._through(self._without_killers(batch), self._owner.steps.clean, "clean")
+            if cleaned is None:
+                return
             self._count_issues(cleaned, _every)
             kept = self._keep(self._reject(cleaned, "clean", [clean_column(m) for m in self._recipe.modalities]))
         if kept.num_rows:
             with self._stage("submit"):
-                self._window.append(self._owner.embed.submit(kept))
+                self._window.append(self._owner.steps.embed.submit(kept))
 
     def _finish(self, pending: Pending) -> None:
-        with self._stage("embed"):
+        with self._stage("embed"), self._at(pending.batch):
             embedded = pending.result()
-        self._count_issues(embedded, _from_embedding)
-        kept = self._keep(self._reject(embedded, "embed", [emb_column(m) for m in self._recipe.modalities]))
-        if not kept.num_rows:
-            return
-        if self._owner.fuse_and_score is not None:
+        self._count_issues(embedded.batch, _from_embedding)
+        rest = self._without(embedded.batch, embedded.guilty, "embed")
+        kept = self._keep(self._reject(rest, "embed", [emb_column(m) for m in self._recipe.modalities]))
+        if self._owner.steps.fuse_and_score is not None:
             with self._stage("score"):
-                kept = self._owner.fuse_and_score(kept)
+                kept = self._through(kept, self._owner.steps.fuse_and_score, "score")
+        if kept is None or not kept.num_rows:
+            return
         with self._stage("write"):
             self._writer.write(self._owner.project(kept))
         self._count(kept)
+
+    def _through(self, batch: pa.RecordBatch, call: Call, stage: str) -> pa.RecordBatch | None:
+        """What a step makes of the batch, without the rows at which it fails; None when no row is left."""
+        if not batch.num_rows:
+            return None
+        with self._at(batch):
+            verdict = judge(batch, call)
+        self._without(batch, verdict.guilty, stage)
+        return verdict.good
+
+    def _without(self, batch: pa.RecordBatch, guilty: Mapping[int, Failure], stage: str) -> pa.RecordBatch:
+        """The batch without its guilty rows, which go to quarantine."""
+        if not guilty:
+            return batch
+        for error, rows in Counter(failure.error for failure in guilty.values()).items():
+            _LOG.warning("unit %s, stage %s: %d rows go to quarantine: %s", self._unit.id, stage, rows, error)
+        return self._keep(self._reject.failed(batch, guilty, stage))
+
+    def _without_killers(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The batch without rows that kill a process, if processes have died at it before."""
+        care = self._owner.care
+        if care is None or self._page is None or self._page.deaths(batch) < DEADLY:
+            return batch
+        with Trial(care.rehearsal, care.deadline) as trial:
+            verdict = trial.judge(batch)
+        _LOG.warning("unit %s: processes died at a batch; %d more to find the rows", self._unit.id, trial.deaths)
+        return self._without(batch, verdict.guilty, "clean")
+
+    def _at(self, batch: pa.RecordBatch) -> AbstractContextManager[None]:
+        return nullcontext() if self._page is None else self._page.at(batch)
 
     def _keep(self, rejected: Rejected) -> pa.RecordBatch:
         if rejected.quarantined.num_rows:
@@ -195,23 +251,33 @@ def _every(_code: str) -> bool:
 
 
 def _from_embedding(code: str) -> bool:
-    return code.endswith(f".{NON_FINITE}")
+    return code.endswith(tuple(f".{known}" for known in embed.CODES))
+
+
+@dataclass(frozen=True)
+class Notes:
+    """Folders in which the processes of a run write things down for their driver and their successors."""
+
+    failures: str
+    diary: str
 
 
 class ProcessUnits(beam.DoFn):  # type: ignore[misc]  # Beam ships no types
     """(unit id, {"unit": [Unit], "repeated": [row numbers, …]}) -> (unit id, Part as JSON)."""
 
-    def __init__(self, recipe: Recipe, sink: SinkSpec, workers: WorkersSpec, failures: str) -> None:
+    def __init__(self, recipe: Recipe, sink: SinkSpec, workers: WorkersSpec, notes: Notes) -> None:
         self._recipe = recipe
         self._sink = sink
         self._workers_spec = workers
-        self._failures = failures
+        self._notes = notes
 
     def setup(self) -> None:
         """Build cleaners and fusion, and connect to the workers: once per process."""
-        with note_failure(self._failures, "setup"):
+        with note_failure(self._notes.failures, "setup"):
             self._workers = self._workers_spec.build()
-            self._processor = UnitProcessor(self._recipe, self._sink.build(), self._workers)
+            spec = self._workers_spec
+            care = Care(Diary(self._notes.diary), rehearsal(self._recipe, spec), spec.deadline)
+            self._processor = UnitProcessor(self._recipe, self._sink.build(), self._workers, care=care)
 
     def process(self, element: tuple[str, Mapping[str, Iterable[object]]]) -> Iterator[str]:
         """Process one unit, unless only its repeated keys are here because it was done before."""
@@ -219,7 +285,7 @@ class ProcessUnits(beam.DoFn):  # type: ignore[misc]  # Beam ships no types
         for unit in grouped["unit"]:
             assert isinstance(unit, Unit)
             repeated = [np.asarray(rows, np.int64) for rows in grouped["repeated"]]
-            with note_failure(self._failures, name):
+            with note_failure(self._notes.failures, name):
                 part = self._processor(unit, np.concatenate([np.empty(0, np.int64), *repeated]))
             metrics.count(part.counts)
             yield part.unit

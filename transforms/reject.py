@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ import pyarrow.types as pt
 
 from models.arrow import Bool, Int64, valid_mask
 from models.schema import ROW
+from transforms.blame import Failure, Fault
 from transforms.key_hashes import usable_keys
 
 KEY_MISSING = "key.missing"
@@ -19,6 +20,12 @@ KEY_NOT_UTF8 = "key.not_utf8"
 KEY_DUPLICATE = "key.duplicate"
 NO_MODALITY = "row.no_modality"
 ROW_GROUP = "file.row_group"
+FAILURES: Mapping[Fault, str] = {
+    Fault.DATA: "row.failed",
+    Fault.MEMORY: "row.out_of_memory",
+    Fault.DEATH: "row.process_crash",
+}
+"""Reasons for rows at which a step fails, for which there is not enough memory, or at which processes die."""
 
 
 def quarantine_schema(record: pa.DataType) -> pa.Schema:
@@ -67,6 +74,20 @@ class Reject:
             return Rejected(batch, self._none())
         removed = batch.filter(pa.array(~kept))
         return Rejected(batch.filter(pa.array(kept)), self._record(removed, reasons[~kept], stage))
+
+    def failed(self, batch: pa.RecordBatch, guilty: Mapping[int, Failure], stage: str) -> Rejected:
+        """Split off the rows (by position) at which a stage fails.
+
+        Args:
+            batch: the input's columns and more.
+            guilty: at least one.
+            stage: named in quarantine.
+        """
+        removed = np.zeros(batch.num_rows, dtype=np.bool_)
+        removed[list(guilty)] = True
+        reasons = np.array([FAILURES[guilty[row].fault] for row in sorted(guilty)])
+        lines = self._record(batch.filter(pa.array(removed)), reasons, stage)
+        return Rejected(batch.filter(pa.array(~removed)), lines)
 
     def lost(self, rows: Int64) -> pa.RecordBatch:
         """Quarantine lines for rows that could not even be read: no key, no record."""

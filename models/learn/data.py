@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from models.arrow import Bool, Float32, Int64, list_parts, to_numpy, valid_mask
-from models.errors import ConfigError, SchemaRefused
+from models.errors import ConfigError, CorruptArtifact, SchemaRefused
 from models.learn.split import group_positions, held_out_mask
 from models.schema import emb_column, has_column
 
@@ -79,6 +79,7 @@ def read_examples(source: Source, inputs: Mapping[str, int], labels: Iterable[st
 
     Raises:
         SchemaRefused: a column is missing, or an embedding has another type or width.
+        CorruptArtifact: a file cannot be read, or its pages are not what their checksums say.
     """
     dataset = _open(source)
     label_names = list(dict.fromkeys(labels))
@@ -90,7 +91,7 @@ def read_examples(source: Source, inputs: Mapping[str, int], labels: Iterable[st
     mask = np.zeros((rows, len(inputs)), np.bool_)  # [N, M]
     rest: list[pa.Table] = []
     start = 0
-    for batch in dataset.to_batches(columns=columns):
+    for batch in _batches(dataset, columns):
         stop = start + batch.num_rows
         for index, (modality, width) in enumerate(inputs.items()):
             present, vectors = _embedding(batch, modality, width)
@@ -138,7 +139,18 @@ def _open(source: Source) -> ds.Dataset:
         return source
     if isinstance(source, pa.Table):
         return ds.dataset(source)
-    return ds.dataset(str(source), format="parquet", partitioning="hive")
+    checked = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+    parquet = ds.ParquetFileFormat(default_fragment_scan_options=checked)
+    return ds.dataset(str(source), format=parquet, partitioning="hive")
+
+
+def _batches(dataset: ds.Dataset, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from dataset.to_batches(columns=columns)
+    except (OSError, pa.ArrowException) as error:
+        raise CorruptArtifact(
+            f"the embedded history must be readable; got {error}; remove it, and it is made again"
+        ) from error
 
 
 def _require_columns(schema: pa.Schema, names: Iterable[str]) -> None:

@@ -14,7 +14,8 @@ import apache_beam as beam
 import psutil
 import pytest
 
-from models.errors import WorkerDied
+from models.errors import WorkerCrashed
+from pipelines import processes
 from pipelines.processes import descendants, run_watched
 from pipelines.runners import options_for, run
 
@@ -30,8 +31,9 @@ def test_error_is_that_of_the_work() -> None:
         run_watched(lambda: 1 // 0)
 
 
-def test_death_of_a_worker_ends_the_wait() -> None:
+def test_death_of_a_worker_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """The thread that waits for a worker fails as Beam's does, while the work would wait for ever."""
+    monkeypatch.setattr(processes, "END_SECONDS", 0.1)
 
     def work() -> None:
         def waiter() -> None:
@@ -40,7 +42,7 @@ def test_death_of_a_worker_ends_the_wait() -> None:
         threading.Thread(target=waiter).start()
         threading.Event().wait()
 
-    with pytest.raises(WorkerDied, match="return code 137"):
+    with pytest.raises(WorkerCrashed, match="return code 137"):
         run_watched(work)
 
 
@@ -84,7 +86,7 @@ def test_killed_worker_process_stops_the_run() -> None:
     _ = pipeline | beam.Create([(i, i) for i in range(8)]) | beam.GroupByKey() | beam.ParDo(DieOn())
     begin = time.monotonic()
 
-    with pytest.raises(WorkerDied, match="return code"):
+    with pytest.raises(WorkerCrashed, match="return code"):
         run(pipeline)
 
     assert time.monotonic() - begin < 30

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from models.errors import MemoryExceeded, WorkerDied
+from models.errors import ConfigError, MemoryExceeded, WorkerCrashed, WorkerDied
 from models.ops import EmbedSpec
 from models.schema import ISSUES, ISSUES_TYPE
 from tests.transforms.tiny_recipes import DIM, ENCODERS
@@ -39,7 +39,7 @@ def ops() -> dict[str, RemoteOp]:
 
 def test_embeddings_take_the_place_of_cleaned_values() -> None:
     """Null stays null; the input's columns stay."""
-    result = Embed(ops()).submit(cleaned()).result()
+    result = Embed(ops()).submit(cleaned()).result().batch
 
     assert result.schema.names == ["id", ISSUES, "emb_note", "emb_profile"]
     # Length, number of e's, 1, 0: see `tiny_recipes.letters`.
@@ -50,7 +50,7 @@ def test_embeddings_take_the_place_of_cleaned_values() -> None:
 
 def test_what_the_encoder_lost_is_added_to_the_issues() -> None:
     """Behind what the cleaner found; an absent value is not lost."""
-    result = Embed(ops()).submit(cleaned()).result()
+    result = Embed(ops()).submit(cleaned()).result().batch
 
     assert result.column(ISSUES).to_pylist() == [
         [],
@@ -65,7 +65,7 @@ def test_slices_are_embedded_like_whole_batches() -> None:
     """Offsets of sliced arrays are respected."""
     embed = Embed(ops())
 
-    assert embed.submit(cleaned().slice(1, 3)).result().equals(embed.submit(cleaned()).result().slice(1, 3))
+    assert embed.submit(cleaned().slice(1, 3)).result().batch.equals(embed.submit(cleaned()).result().batch.slice(1, 3))
 
 
 def test_only_the_modality_travels() -> None:
@@ -132,17 +132,71 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does() -> None:
     """Four rows where two fit: asked for 4, 2 and 2, and the result is that of a worker with more memory."""
     small = SmallMemory(ops()["note"], most=2)
 
-    result = Embed({**ops(), "note": small}).submit(cleaned()).result()
+    result = Embed({**ops(), "note": small}).submit(cleaned()).result().batch
 
     assert small.asked == [4, 2, 2]
-    assert result.equals(Embed(ops()).submit(cleaned()).result())
+    assert result.equals(Embed(ops()).submit(cleaned()).result().batch)
 
 
-def test_a_single_value_that_does_not_fit_is_told() -> None:
-    """Halving ends at one row: then only more memory helps."""
+def test_a_worker_without_room_for_any_value_stops_the_run() -> None:
+    """Halving ends at one row each: only more memory helps, and a night of masked values would hide that."""
     small = SmallMemory(ops()["note"], most=0)
 
-    with pytest.raises(MemoryExceeded):
+    with pytest.raises(MemoryExceeded, match=r"modalities\.note: .* got 4 values of which not one does"):
         Embed({"note": small}).submit(cleaned()).result()
 
-    assert small.asked == [4, 2, 1]
+    assert small.asked == [4, 2, 1, 1, 2, 1, 1]
+
+
+class Poisoned(SmallMemory):
+    """An op that raises its error for batches with the note `broken` in them."""
+
+    def __init__(self, op: RemoteOp, error: Exception) -> None:
+        super().__init__(op, most=1000)
+        self._error = error
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        if "broken" in batch.column("clean_note").to_pylist():
+            raise self._error
+        return super().__call__(batch)
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), WorkerCrashed("killed")], ids=["data", "death"])
+def test_a_value_that_the_encoder_fails_at_costs_its_own_row(error: Exception) -> None:
+    """Row 2 is to blame; the embeddings of the others are those of a batch without it."""
+    embedded = Embed({**ops(), "note": Poisoned(ops()["note"], error)}).submit(cleaned()).result()
+
+    others = cleaned().take([0, 1, 3])
+    assert list(embedded.guilty) == [2]
+    assert embedded.batch.take([0, 1, 3]).equals(Embed(ops()).submit(others).result().batch)
+    # It is no issue of a published row.
+    assert embedded.batch.column(ISSUES).to_pylist() == KNOWN
+
+
+def test_a_value_that_does_not_fit_alone_is_masked() -> None:
+    """The row goes on with what else it has, and its issue says why."""
+    small = Poisoned(ops()["note"], MemoryExceeded("too large"))
+
+    embedded = Embed({**ops(), "note": small}).submit(cleaned()).result()
+
+    assert embedded.guilty == {}
+    assert embedded.batch.column("emb_note").is_valid().to_pylist() == [True, False, False, True]
+    assert embedded.batch.column(ISSUES).to_pylist()[2] == ["note.too_long", "note.embedding_out_of_memory"]
+
+
+def test_no_value_at_all_comes_through() -> None:
+    """Then there is no embedding to take the type from but the op's promise."""
+    broken = cleaned().slice(2, 1)
+
+    embedded = Embed({"note": Poisoned(ops()["note"], MemoryExceeded("too large"))}).submit(broken).result()
+
+    assert embedded.batch.column("emb_note").to_pylist() == [None]
+    assert embedded.batch.column("emb_note").type == pa.list_(pa.float32(), DIM)
+
+
+def test_an_encoder_that_is_configured_wrongly_is_named_by_its_place_in_the_job_file() -> None:
+    """No row is blamed for weights that are missing."""
+    wrong = Poisoned(ops()["note"], ConfigError("weights must exist; got none"))
+
+    with pytest.raises(ConfigError, match=r"^modalities\.note\.encoder: weights must exist"):
+        Embed({"note": wrong}).submit(cleaned()).result()

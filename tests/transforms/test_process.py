@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from models.arrow import Float32
 from models.batch import OpSpec
+from models.encoders.base import Encoder
 from models.errors import TemporaryError
+from models.ops import FuseOp
 from models.schema import emb_column, has_column
 from tests.transforms.parquet_inputs import flip_byte, write_folder
 from tests.transforms.sinks.samples import run_info
-from tests.transforms.tiny_recipes import DIM, ENCODERS, FUSED_DIM, MODALITIES, make_recipe, plan_units, process
-from transforms.process import ProcessUnits, UnitProcessor
+from tests.transforms.tiny_recipes import (
+    DIM,
+    ENCODERS,
+    FUSED_DIM,
+    MODALITIES,
+    LettersSpec,
+    letters,
+    make_recipe,
+    plan_units,
+    process,
+)
+from transforms.diary import Diary, Entry
+from transforms.process import Care, Notes, ProcessUnits, UnitProcessor
 from transforms.recipe import Limits
 from transforms.sinks.memory import MemorySinkSpec, output
+from transforms.sinks.owner import Owner
+from transforms.trial import Work
 from transforms.workers.base import Future, WorkersSpec
 from transforms.workers.inline import InlineOp, InlineWorkers
 
@@ -422,7 +441,8 @@ def test_the_dofn_processes_units_and_gives_their_ids(tmp_path: Path) -> None:
     folder = write_folder(tmp_path, {"a.parquet": customers(0, 6)})
     schema, (unit,) = plan_units(folder)
     spec = MemorySinkSpec(name="dofn").for_run(run_info())
-    dofn = ProcessUnits(make_recipe(schema), spec, WorkersSpec(address="inline"), str(tmp_path / "failures"))
+    notes = Notes(failures=str(tmp_path / "failures"), diary=str(tmp_path / "diary"))
+    dofn = ProcessUnits(make_recipe(schema), spec, WorkersSpec(address="inline"), notes)
 
     dofn.setup()
     done = list(dofn.process((unit.id, {"unit": [unit], "repeated": [np.array([1]), np.array([4])]})))
@@ -432,3 +452,95 @@ def test_the_dofn_processes_units_and_gives_their_ids(tmp_path: Path) -> None:
     counts = output("dofn").staging[run_info().run_id][unit.id].part.counts
     assert (done, nothing) == ([unit.id], [])
     assert counts.quarantined == {"key.duplicate": 2}
+
+
+# Rows that are to blame ---------------------------------------------------------------------------------------------
+
+
+class PickyLettersSpec(LettersSpec):
+    """Letters, but a text with `broken` in it makes it fail."""
+
+    kind: ClassVar[str] = "picky_letters"
+
+    def build(self) -> Encoder:
+        """The encoder."""
+
+        def picky(values: pa.Array) -> Float32:
+            if any("broken" in text for text in values.to_pylist()):
+                raise ValueError("no letters")
+            return letters(values)
+
+        return picky
+
+
+def test_a_row_at_which_an_encoder_fails_costs_itself(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Its neighbours' rows are those of a night without it; the log says what was raised."""
+    notes = [f"row {i}" for i in range(20)]
+    notes[13] = "broken"
+    folder = write_folder(tmp_path / "with", {"a.parquet": customers(0, 20, note=notes)})
+    without = customers(0, 20, note=notes).take([i for i in range(20) if i != 13])
+    encoders = {**ENCODERS, "note": PickyLettersSpec()}
+
+    done = process(folder, encoders=encoders)
+
+    assert done.reasons == {13: ("embed", "row.failed")}
+    assert done.part.counts.quarantined == {"row.failed": 1}
+    assert done.rows.equals(process(write_folder(tmp_path / "without", {"a.parquet": without})).rows)
+    assert "stage embed: 1 rows go to quarantine: ValueError: no letters" in caplog.text
+
+
+def test_a_row_at_which_the_fusion_fails_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fused vector that is not finite is one row's affair."""
+    fuse = FuseOp.__call__
+
+    def overflow(op: FuseOp, batch: pa.RecordBatch) -> pa.RecordBatch:
+        if "c3" in batch.column("id").to_pylist():
+            raise FloatingPointError("the fusion must give finite numbers; got NaN or infinity")
+        return fuse(op, batch)
+
+    monkeypatch.setattr(FuseOp, "__call__", overflow)
+    folder = write_folder(tmp_path, {"a.parquet": customers(0, 10)})
+
+    done = process(folder)
+
+    assert done.reasons == {3: ("score", "row.failed")}
+    assert done.rows.column("id").to_pylist() == [f"c{i}" for i in range(10) if i != 3]
+
+
+def test_a_unit_of_which_every_row_fails_is_a_part_without_rows(tmp_path: Path) -> None:
+    """Whether that may be published is for the run to judge."""
+    folder = write_folder(tmp_path, {"a.parquet": customers(0, 3, note=["broken"] * 3)})
+
+    done = process(folder, encoders={**ENCODERS, "note": PickyLettersSpec()})
+
+    assert set(done.reasons.values()) == {("embed", "row.failed")}
+    assert done.rows.num_rows == 0
+
+
+def test_rows_at_which_processes_died_are_tried_in_a_child_first(tmp_path: Path) -> None:
+    """Two deaths are in the diary: of those rows the one that kills a child too is quarantined, the others go on."""
+    folder = write_folder(tmp_path, {"a.parquet": customers(0, 20, note=["fine"] * 11 + ["broken"] + ["fine"] * 8)})
+    schema, (unit,) = plan_units(folder)
+    recipe = make_recipe(schema, limits=Limits(batch_rows=10))
+    diary = tmp_path / "diary"
+    gone = replace(Owner.this_process(), started="0")  # no process of this number started then
+    diary.mkdir()
+    (diary / f"{unit.id}.json").write_text(json.dumps(asdict(Entry(gone, first=10, last=19, deaths=1))))
+    sink = MemorySinkSpec(name="trial").for_run(run_info()).build()
+    care = Care(Diary(str(diary)), fatal_notes, deadline=60)
+
+    part = UnitProcessor(recipe, sink, InlineWorkers(), care=care)(unit, NOTHING)
+
+    assert (part.counts.rows_published, part.counts.quarantined) == (19, {"row.process_crash": 1})
+    assert part.counts.examples["row.process_crash"] == "c11"
+    assert list(diary.iterdir()) == []
+
+
+def fatal_notes() -> Work:
+    """Work that ends the process at a note with `broken` in it, also where the page says nothing of it."""
+
+    def work(batch: pa.RecordBatch) -> None:
+        if "broken" in batch.column("note").to_pylist():
+            os._exit(1)
+
+    return work

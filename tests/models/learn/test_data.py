@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from models.errors import ConfigError, SchemaRefused
+from models.errors import ConfigError, CorruptArtifact, SchemaRefused
 from models.learn.data import read_examples, split_by_group
 from models.learn.split import group_positions
 from tests.models.samples import DIMS, examples, to_table
@@ -42,6 +42,18 @@ def test_published_files_are_read_like_those_of_a_run(tmp_path: Path) -> None:
     read = read_examples(tmp_path, DIMS, LABELS, "customer")
     assert torch.equal(read.x, rows.x)
     assert torch.equal(read.mask, rows.mask)
+
+
+def test_a_damaged_page_is_not_learned_from(tmp_path: Path) -> None:
+    """One bit in the vectors: they would decode to other numbers without a word."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(to_table(examples(50)), path, write_page_checksum=True, compression="none", use_dictionary=False)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 4] ^= 1
+    path.write_bytes(content)
+
+    with pytest.raises(CorruptArtifact, match="the embedded history must be readable"):
+        read_examples(tmp_path, DIMS, LABELS, "customer")
 
 
 def test_rows_without_any_modality_are_left_out() -> None:
