@@ -35,6 +35,8 @@ Start = Annotated[
     str, typer.Option("--interval-start", "--interval_start", metavar="ISO8601", help="Instead of --date.")
 ]
 End = Annotated[str, typer.Option("--interval-end", "--interval_end", metavar="ISO8601", help="Half-open end.")]
+RETENTION_DAYS = 7.0
+"""An unfinished run is resumed the next night, or after a long weekend; what lies longer is not waited for."""
 BEAM = {"allow_extra_args": True}  # what follows `--` goes to Beam as it is
 
 
@@ -154,6 +156,21 @@ def verify(job: JobFile, date: Date = "", overrides: Overrides = []) -> None:
     from pipelines import commands
 
     commands.verify(job, overrides, date)
+
+
+@app.command(epilog="Example: amalgam gc job.yaml --older-than 30 --yes")
+def gc(
+    job: JobFile,
+    older_than: Annotated[
+        float, typer.Option("--older-than", "--older_than", metavar="DAYS", min=0, help="Keep what changed since then.")
+    ] = RETENTION_DAYS,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it; without this, only say what would go.")] = False,
+    overrides: Overrides = [],
+) -> None:
+    """List what dead runs left behind, and remove it if told so: staging, temporary files, replaced versions."""
+    from pipelines import commands
+
+    commands.gc(job, overrides, older_than, yes)
 
 
 class Stopped(BaseException):

@@ -108,6 +108,16 @@ def verify(path: Path, overrides: Sequence[str], date: str) -> None:
     say(f"verified: {found.files} files, {found.rows:,} rows, no problem")
 
 
+def gc(path: Path, overrides: Sequence[str], days: float, remove: bool) -> None:
+    """Print what dead runs left behind, and what became of it."""
+    from pipelines.gc import collect
+
+    collection = collect(load_job(path, overrides), days, remove=remove)
+    say(collection.text())
+    if collection.errors:
+        raise collection.errors[0]
+
+
 def interval(date: str, start: str, end: str) -> Interval:
     """The run's interval from its flags; never from the clock.
 

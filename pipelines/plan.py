@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipelines import quantities, runners, tables
-from pipelines.execute import Work
+from pipelines.execute import Work, least_bytes
 from pipelines.job import Job
 from pipelines.recipes import Interval
 from pipelines.run import prepare
@@ -118,9 +118,9 @@ def plan(
     """
     runners.options_for(beam_args, processes=job.execution.processes)
     work = prepare(job, interval)
-    check_output(work.sink.path, bytes_needed=0)
     sink = work.sink.build()
     published = sink.is_published()
+    check_output(work.sink.path, bytes_needed=0 if published else least_bytes(work))
     finished = {} if published else sink.finished()
     done = sum(unit.rows for unit in work.inputs.units if unit.id in finished)
     status = "already published" if published else "resumes" if done else "new"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,18 +63,30 @@ def _manifest(layout: Layout, date: str, found: Verification) -> Manifest | None
         found.problems.append(f"{folder} must hold the published parts; got no such folder")
         return None
     named = {path: run_in_footer(path) for path in sorted(folder.glob("*.parquet"))}
-    runs = Counter(run for run in named.values() if run)
-    if not runs:
+    found.run_id = _standing(layout, date, named)
+    if found.run_id is None:
         found.problems.append(f"{folder} must hold the parts of a run; got none that can be read")
         return None
-    # A damaged footer may name anything: the run is the one that most parts name.
-    found.run_id = runs.most_common(1)[0][0]
     found.problems += [
         f"{path} must be a part of the run {found.run_id}; got {run or 'no readable footer'}"
         for path, run in named.items()
         if run != found.run_id
     ]
     return _read_manifest(layout.manifest(found.run_id), folder, found)
+
+
+def _standing(layout: Layout, date: str, named: Mapping[Path, str | None]) -> str | None:
+    """The run whose parts these are: by most footers, if that is on record, for a damaged one may name anything.
+
+    Where no footer names a run on record, it is the run by which most files are called.
+    """
+    recorded = [path.parent.name for path in layout.runs.glob("*/manifest.json")]
+    called = [run for run in recorded for path in named if path.stem.endswith(f"-{run.removeprefix(f'{date}-')}")]
+    footers = [run for run in named.values() if run]
+    for runs in ([run for run in footers if run in recorded], called, footers):
+        if runs:
+            return Counter(runs).most_common(1)[0][0]
+    return None
 
 
 def _read_manifest(path: Path, folder: Path, found: Verification) -> Manifest | None:

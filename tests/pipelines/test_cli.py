@@ -19,7 +19,7 @@ from tests.pipelines.tiny_jobs import DATE, write_job
 
 COMMANDS = {
     *("new", "kinds", "plan", "fit", "train", "evaluate"),
-    *("run", "redrive", "runs", "show", "verify"),
+    *("run", "redrive", "runs", "show", "verify", "gc"),
 }
 ERRORS = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, AmalgamError)]
 EXIT_CODES = {  # CONTRACT.md's table; 0, 130 and 143 are no errors
@@ -28,7 +28,7 @@ EXIT_CODES = {  # CONTRACT.md's table; 0, 130 and 143 are no errors
     "NoInput": 66,
     **dict.fromkeys(("AmalgamError", "InternalError", "CorruptArtifact", "MemoryExceeded"), 70),
     "OutputError": 73,
-    **dict.fromkeys(("TemporaryError", "LeaseHeld", "WorkerDied"), 75),
+    **dict.fromkeys(("TemporaryError", "LeaseHeld", "StorageAway", "WorkerDied", "WorkerCrashed"), 75),
     "PermissionRefused": 77,
     "ConfigError": 78,
 }

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import AmalgamError, CorruptArtifact, OutputError, PermissionRefused
+from transforms.sinks import storage
+from transforms.sinks.retry import away, is_transient
 
 _ADVICE = {
     errno.ENOSPC: "free some space and run the same command again",
@@ -27,6 +29,7 @@ def writing(path: Path) -> Iterator[None]:
 
     Raises:
         PermissionRefused: permission denied.
+        StorageAway: no answer, or one that may be another in a moment.
         OutputError: disk full, read-only, and everything else.
     """
     try:
@@ -37,20 +40,13 @@ def writing(path: Path) -> Iterator[None]:
 
 def refusal(path: Path, error: OSError) -> AmalgamError:
     """The error for users that stands for the operating system's `error` while writing `path`."""
+    if is_transient(error):
+        return away(path, error)
     reason = os.strerror(error.errno) if error.errno else str(error)
     if isinstance(error, PermissionError):
         return PermissionRefused(f"{path} must be writable; got {reason}; grant access or choose another output.path")
     advice = _ADVICE.get(error.errno or 0, "repair this and run the same command again")
     return OutputError(f"{path} must be writable; got {reason}; {advice}")
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def unique_name(name: str) -> str:
@@ -60,23 +56,38 @@ def unique_name(name: str) -> str:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that others see the old content or the new, never less, and make it durable."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    storage.make_folder(path.parent)
     temporary = path.with_name(unique_name(f".{path.name}"))
     try:
-        with temporary.open("xb") as handle:
-            handle.write(content)
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.replace(path)
+        _write(temporary, content)
+        storage.rename(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        storage.remove(temporary)
         raise
-    sync_folder(path.parent)
+    storage.sync_folder(path.parent)
+
+
+def _write(path: Path, content: bytes) -> None:
+    handle = storage.open_new(path)
+
+    def write() -> None:
+        storage.write_at(handle, memoryview(content), 0, path)
+
+    try:
+        write()
+        storage.sync(handle, path, again=write)
+    finally:
+        os.close(handle)
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write a mapping as readable JSON, atomically; the same mapping gives the same bytes."""
-    write_atomically(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False).encode() + b"\n")
+    write_atomically(path, json_bytes(value))
+
+
+def json_bytes(value: Mapping[str, Any]) -> bytes:
+    """What `write_json` writes."""
+    return json.dumps(value, indent=1, sort_keys=True, allow_nan=False).encode() + b"\n"
 
 
 def read_json(path: Path) -> dict[str, Any]:

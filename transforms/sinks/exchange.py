@@ -6,7 +6,6 @@ import ctypes
 import errno
 import os
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 _AT_FDCWD = -100  # <fcntl.h>: paths start at the working folder
 _RENAME_EXCHANGE = 2  # <linux/fs.h>
@@ -28,31 +27,3 @@ def exchange(one: Path, other: Path) -> None:
     if result != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), str(one), None, str(other))
-
-
-def can_exchange(folder: Path) -> bool:
-    """Whether folders below `folder` can be exchanged; tries it with two of its own.
-
-    Raises:
-        OSError: `folder` cannot be written.
-    """
-    with TemporaryDirectory(prefix=".amalgam-probe-", dir=folder) as probe:
-        one, other = Path(probe, "one"), Path(probe, "other")
-        one.mkdir()
-        other.mkdir()
-        try:
-            exchange(one, other)
-        except OSError as error:
-            if error.errno in UNSUPPORTED:
-                return False
-            raise
-    return True
-
-
-def put_in_place(staged: Path, target: Path) -> None:
-    """Let the folder `staged` stand at `target`; what stood there before, if anything, is then at `staged`."""
-    if target.exists():
-        exchange(staged, target)
-    else:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        staged.rename(target)

@@ -32,6 +32,15 @@ class Layout:
         return self.root / "quarantine" / f"date={date}"
 
     @property
+    def all_versions(self) -> Path:
+        """Where file systems cannot exchange folders: what the links at `features/date=…` lead to (see `placing`)."""
+        return self.root / "versions"
+
+    def versions(self, date: str) -> Path:
+        """One date's versions: a folder for each run that was put there."""
+        return self.all_versions / f"date={date}"
+
+    @property
     def runs(self) -> Path:
         """A folder for each published run."""
         return self.root / "runs"
@@ -49,6 +58,10 @@ class Layout:
     def leases(self) -> Path:
         """Who works on which job and date."""
         return self.all_staging / "leases"
+
+    def partition(self, date: str) -> Path:
+        """Whose lock those hold who change what stands for a date, of whatever job they are."""
+        return self.leases / f"date={date}"
 
     def staging(self, run_id: str) -> Staging:
         """One run's work in progress."""
@@ -73,12 +86,12 @@ class Staging:
 
     @property
     def features(self) -> Path:
-        """Complete parts; becomes `features/date=…` as it is."""
+        """Complete parts; comes to stand at `features/date=…` as it is."""
         return self.root / "features"
 
     @property
     def quarantine(self) -> Path:
-        """Complete quarantine files; becomes `quarantine/date=…` as it is."""
+        """Complete quarantine files; comes to stand at `quarantine/date=…` as it is."""
         return self.root / "quarantine"
 
     @property
@@ -101,12 +114,17 @@ def part_name(unit: str, run: RunInfo) -> str:
     return f"part-{safe_name(unit)}-{safe_name(run.run_id.removeprefix(f'{run.date}-'))}.parquet"
 
 
+def is_safe(name: str) -> bool:
+    """Whether the name can stand in a file name anywhere."""
+    return _SAFE_NAME.fullmatch(name) is not None
+
+
 def safe_name(name: str) -> str:
     """The name, if it can stand in a file name anywhere.
 
     Raises:
         ValueError: it holds other characters than letters, digits and `._=-`.
     """
-    if not _SAFE_NAME.fullmatch(name):
+    if not is_safe(name):
         raise ValueError(f"a name for files must match {_SAFE_NAME.pattern}; got {name!r}")
     return name

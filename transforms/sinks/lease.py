@@ -28,9 +28,12 @@ from transforms.sinks.clock import Clock, SystemClock
 from transforms.sinks.durable import read_json, write_json, writing
 from transforms.sinks.layout import safe_name
 from transforms.sinks.owner import Owner
+from transforms.sinks.storage import make_folder
 
 TTL_SECONDS = 60.0
 """How long a silent holder on another machine is waited for."""
+CLOCK_SLACK_SECONDS = 2 * 86_400.0
+"""How far two machines' clocks may be apart before one takes the other's living run for dead: each a day off."""
 _BEATS_PER_TTL = 4  # three may fail before the lease is lost
 _GUARD_SECONDS = 30.0  # the guard is held for milliseconds; longer means a stopped process or a hanging file server
 _GUARD_POLL_SECONDS = 0.01
@@ -79,13 +82,16 @@ class Fence:
         Raises:
             LeaseHeld: it already has.
         """
-        with _guarded(self.path):
+        with guarded(self.path):
             _own_record(self.path, self.number)
             yield
 
 
 class Lease:
-    """A lease that this process holds; made by `acquire`, a context manager that releases it."""
+    """A lease that this process holds; made by `acquire`, a context manager that releases it.
+
+    An error that leaves its block after somebody else has taken over leaves it as LeaseHeld.
+    """
 
     def __init__(self, path: Path, record: _Record, clock: Clock) -> None:
         self._path = path
@@ -123,10 +129,10 @@ class Lease:
             OutputError, PermissionRefused: the folder cannot be written.
         """
         owner, clock = owner or Owner.this_process(), clock or SystemClock()
-        path = folder / f"{safe_name(f'{job}-{date}')}.json"
+        path = _path_of(folder, job, date)
         with writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            with _guarded(path):
+            make_folder(folder)
+            with guarded(path):
                 before = _read(path)
                 if before and not before.is_free(owner, clock):
                     raise LeaseHeld(_held(before, owner, clock))
@@ -154,13 +160,13 @@ class Lease:
         self._update(released=False)
 
     def release(self) -> None:
-        """Give the lease back; harmless when somebody has taken over."""
+        """Give the lease back; harmless when somebody has taken over, and when storage is away: it then expires."""
         self._stop.set()
         self._thread.join()
         try:
             self._update(released=True)
-        except LeaseHeld as error:
-            _LOG.warning("%s", error)
+        except AmalgamError as error:  # what the run did or met says more than this
+            _LOG.warning("the lease was not given back: %s", error)
 
     def __enter__(self) -> Lease:
         return self
@@ -168,10 +174,22 @@ class Lease:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        lost = self._lost() if isinstance(error, AmalgamError) else None
         self.release()
+        if lost is not None and error is not lost:  # whoever took over has swept what this run was working with
+            raise lost from error
+
+    def _lost(self) -> LeaseHeld | None:
+        try:
+            self.check()
+        except LeaseHeld as held:
+            return held
+        except (OSError, AmalgamError):  # storage is away: nobody knows
+            return None
+        return None
 
     def _update(self, released: bool) -> None:
-        with writing(self._path), _guarded(self._path):
+        with writing(self._path), guarded(self._path):
             record = _own_record(self._path, self.number)
             now = replace(record, wall=self._clock.wall(), steady=self._clock.steady(), released=released)
             write_json(self._path, asdict(now))
@@ -185,6 +203,23 @@ class Lease:
                 return  # `check` and the fence say so to those who need to know
             except AmalgamError as error:
                 _LOG.warning("no heartbeat: %s", error)  # the next one may come through
+
+
+def may_be_held(folder: Path, job: str, date: str, clock: Clock | None = None) -> bool:
+    """Whether some run may hold the lease of a job and date, even if the clocks of two machines are a day apart.
+
+    For those who would remove what belongs to that run; `Lease.acquire` decides more quickly.
+    """
+    path, taker, clock = _path_of(folder, job, date), Owner.this_process(), clock or SystemClock()
+    record = _read(path)
+    if record is None or record.released or record.owner.is_dead(taker):
+        return False
+    slack = 0.0 if record.owner.same_machine(taker) else CLOCK_SLACK_SECONDS
+    return record.age(taker, clock) <= record.ttl + slack
+
+
+def _path_of(folder: Path, job: str, date: str) -> Path:
+    return folder / f"{safe_name(f'{job}-{date}')}.json"
 
 
 def _own_record(path: Path, number: int) -> _Record:
@@ -209,8 +244,8 @@ def _held(record: _Record, taker: Owner, clock: Clock) -> str:
 
 
 @contextmanager
-def _guarded(path: Path) -> Iterator[None]:
-    """Alone among all processes and threads that change the lease at `path`."""
+def guarded(path: Path) -> Iterator[None]:
+    """Alone among all processes and threads that change what `path` stands for: a lease, or a published date."""
     handle = os.open(path.with_suffix(".guard"), os.O_RDWR | os.O_CREAT, 0o666)
     try:
         _lock(handle, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Any
 from models.errors import CorruptArtifact
 from transforms.ledger import Ledger, UnitCounts
 from transforms.sinks.base import FileRecord, Manifest, RunInfo
-from transforms.sinks.durable import read_json, write_json
+from transforms.sinks.durable import json_bytes, read_json, write_json
 from transforms.sinks.layout import Layout
 
 _FORMAT = 1  # raised when a reader of the old form could misread the new one
+_SEAL = "sha256"
 
 
 def to_json(manifest: Manifest) -> dict[str, Any]:
@@ -48,8 +50,8 @@ def from_json(value: Mapping[str, Any]) -> Manifest:
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
-    """Write a manifest atomically and durably."""
-    write_json(path, to_json(manifest))
+    """Write a manifest atomically and durably, with a digest of its own."""
+    write_json(path, _sealed(to_json(manifest)))
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -57,15 +59,24 @@ def read_manifest(path: Path) -> Manifest:
 
     Raises:
         FileNotFoundError: there is none.
-        CorruptArtifact: the file is not a manifest that this version can read.
+        CorruptArtifact: the file is not a manifest that this version can read, or was altered.
     """
     value = read_json(path)
     if value.get("format") != _FORMAT:
         raise CorruptArtifact(f"{path} must be a manifest of format {_FORMAT}; got format {value.get('format')!r}")
+    # Byte by byte, because an altered file may say the same: `1e-05` and `1E-05` differ in one bit.
+    if json_bytes(_sealed(value)) != path.read_bytes():
+        raise CorruptArtifact(f"{path} must hold what was written, as its sha256 says; got something else")
     try:
         return from_json(value)
     except (KeyError, TypeError, AttributeError) as error:
         raise CorruptArtifact(f"{path} must be a manifest; got one without {error}") from error
+
+
+def _sealed(value: dict[str, Any]) -> dict[str, Any]:
+    """The mapping with a digest of all the rest."""
+    rest = {name: item for name, item in value.items() if name != _SEAL}
+    return {**rest, _SEAL: hashlib.sha256(json_bytes(rest)).hexdigest()}
 
 
 def list_runs(output: Path) -> list[Manifest]:

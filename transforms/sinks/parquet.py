@@ -1,9 +1,9 @@
-"""Parquet files in a folder per date, published in one atomic step; POSIX file systems."""
+"""Parquet files in a folder per date, published in one atomic step; POSIX file systems, NFS too."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pyarrow as pa
 from pydantic import Field, field_validator
 
-from models.errors import ConfigError, CorruptArtifact
+from models.errors import AmalgamError, ConfigError, CorruptArtifact
 from models.spec import JobPath
 from transforms.ledger import Ledger, UnitCounts
 from transforms.sinks import commit
@@ -22,7 +22,7 @@ from transforms.sinks.layout import EMPTY_UNIT, Layout
 from transforms.sinks.parquet_file import Compression
 from transforms.sinks.part_writer import ParquetPartWriter
 from transforms.sinks.preflight import local_path
-from transforms.sinks.standing import faults, is_published
+from transforms.sinks.standing import is_published, places, with_faults
 from transforms.sinks.sweep import sweep
 
 _LOG = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class ParquetSinkSpec(SinkSpec):
     kind = "parquet"
 
     path: JobPath
-    """The output folder, on a file system that can exchange folders (ext4, xfs, btrfs, tmpfs, …)."""
+    """The output folder, on a POSIX file system."""
     compression: Literal["zstd", "snappy", "lz4", "gzip", "none"] = "zstd"
     """Codec of all columns."""
     compression_level: int | None = 1
@@ -87,9 +87,8 @@ class ParquetSink:
         Also after a crash inside `publish`, when some files are in place already.
         """
         parts = [part for path in sorted(self._staging.units.glob("*.json")) if (part := _read_part(path))]
-        lost = self._lost([part.features for part in parts], self._staging.features, self._layout.features)
-        records = [part.quarantine for part in parts if part.quarantine]
-        lost |= self._lost(records, self._staging.quarantine, self._layout.quarantine)
+        lost = self._lost([part.features for part in parts], self._staging.features)
+        lost |= self._lost([part.quarantine for part in parts if part.quarantine], self._staging.quarantine)
         return {part.unit: part for part in parts if part.features.name not in lost}
 
     def open(self, unit: str, schema: pa.Schema, record_type: pa.DataType) -> ParquetPartWriter:
@@ -124,20 +123,28 @@ class ParquetSink:
         return manifest
 
     def sweep(self) -> None:
-        """Step 6: remove the run's staging, which after a publication holds what was replaced."""
+        """Steps 6 and 7: remove the run's staging, which after a publication holds what was replaced.
+
+        What cannot be removed is logged: no reader sees it, and `amalgam gc` finds it.
+        """
+        try:
+            commit.retire(self._layout, self._run)
+        except AmalgamError as error:
+            _LOG.warning("replaced versions were left: %s", error)
         sweep(self._layout.root, self._run.run_id)
 
     def is_published(self) -> bool:
         """Whether this run's manifest exists and exactly its files stand in place."""
         return is_published(self._layout.root, self._run)
 
-    def _lost(self, files: Sequence[FileRecord], staged: Path, standing_at: Callable[[str], Path]) -> set[str]:
+    def _lost(self, files: Sequence[FileRecord], staged: Path) -> set[str]:
         """Names of the files that are as recorded neither in staging nor in place; both kinds are named by unit."""
-        missing = [file for file, fault in zip(files, faults(staged, files), strict=True) if fault]
-        found = faults(standing_at(self._run.date), missing)
-        for fault in filter(None, found):
+        missing = dict.fromkeys(files, "")
+        for folder in (staged, *places(self._layout, self._run.date, staged.name)):
+            missing = with_faults(folder, list(missing))
+        for fault in missing.values():
             _LOG.warning("a unit must be done again: %s", fault)
-        return {file.name for file, fault in zip(missing, found, strict=True) if fault}
+        return {file.name for file in missing}
 
 
 def _read_part(path: Path) -> Part | None:

@@ -6,7 +6,6 @@ import hashlib
 import io
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from models.errors import CorruptArtifact
+from models.errors import CorruptArtifact, StorageAway
+from transforms.sinks import storage
 from transforms.sinks.base import FileRecord, RunInfo
 from transforms.sinks.checks import check_schema
 from transforms.sinks.durable import sha256_of
+
+_CHUNK_BYTES = 1 << 20  # read back at a time
 
 RUN_ID = b"amalgam.run_id"
 UNIT = b"amalgam.unit"
@@ -98,7 +100,7 @@ class ParquetFileWriter:
         if self._waiting_rows:
             self._write_group(self._waiting_rows)
         self._writer.close()
-        os.fsync(self._file.fileno())
+        self._file.sync()
         self._file.close()
         record = FileRecord(name, self.rows, self._file.size, self._file.sha256)
         check_file(self.path, record)
@@ -106,11 +108,11 @@ class ParquetFileWriter:
 
     def abandon(self) -> None:
         """Close and delete the file."""
-        with suppress(OSError):  # closing writes a footer, for which a full disk has no room; the file goes anyway
+        self._file.discard()  # closing writes a footer, for which a full disk has no room; the file goes anyway
+        if self._writer.is_open:
             self._writer.close()
-        self._writer.is_open = False
         self._file.close()
-        self.path.unlink(missing_ok=True)
+        storage.remove(self.path)
 
     def _write_group(self, rows: int) -> None:
         waiting = pa.Table.from_batches(self._waiting, self._schema)
@@ -133,6 +135,10 @@ def check_file(path: Path, record: FileRecord) -> None:
 
 def fault(path: Path, record: FileRecord) -> str | None:
     """One sentence if a file's bytes, sha256, or rows in the footer are not what its record says, or None."""
+    return storage.PATIENCE(lambda: _fault(path, record), path)
+
+
+def _fault(path: Path, record: FileRecord) -> str | None:
     if not path.is_file():
         return f"{path} must exist; got no such file"
     if (size := path.stat().st_size) != record.bytes:
@@ -159,25 +165,62 @@ def _encodings(schema: pa.Schema) -> dict[str, Any]:
     return {"use_dictionary": texts, "column_encoding": dict.fromkeys(floats, "BYTE_STREAM_SPLIT") or None}
 
 
-class _HashingFile(io.FileIO):
-    """A new file that takes the sha256 of what is written, so that storage can be compared with it later."""
+class _HashingFile(io.RawIOBase):
+    """A new file that takes the sha256 of what is written, so that storage can be compared with it later.
+
+    Every write names its place in the file, so that it can be repeated when storage does not answer.
+    """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, "x")
+        super().__init__()
+        self._path = path
         self._digest = hashlib.sha256()
+        self._discards = False
         self.size = 0
+        self._handle = storage.open_new(path)
 
     @property
     def sha256(self) -> str:
         """Of everything written, as 64 hex digits."""
         return self._digest.hexdigest()
 
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
     def write(self, data: Any) -> int:
-        """Append all of the bytes; the operating system alone may take fewer."""
+        """Append all of the bytes."""
         view = memoryview(data).cast("B")
-        self._digest.update(view)
-        written = 0
-        while written < len(view):
-            written += super().write(view[written:])
-        self.size += written
-        return written
+        if not self._discards:
+            storage.write_at(self._handle, view, self.size, self._path)
+            self._digest.update(view)
+            self.size += len(view)
+        return len(view)
+
+    def sync(self) -> None:
+        """Make all of it durable."""
+        storage.sync(self._handle, self._path, again=self._write_again)
+
+    def discard(self) -> None:
+        """Write nothing from now on."""
+        self._discards = True
+
+    def close(self) -> None:
+        """Close the file; harmless the second time."""
+        if not self.closed:
+            super().close()
+            os.close(self._handle)
+
+    def _write_again(self) -> None:
+        """The file's content over itself, once it is known to be still what was written.
+
+        Raises:
+            StorageAway: the system has dropped it; the unit must be done again.
+        """
+        digest = hashlib.sha256()
+        for offset in range(0, self.size, _CHUNK_BYTES):
+            chunk = os.pread(self._handle, _CHUNK_BYTES, offset)
+            digest.update(chunk)
+            storage.write_at(self._handle, memoryview(chunk), offset, self._path)
+        if digest.digest() != self._digest.digest():
+            raise StorageAway(f"storage must keep what was written to {self._path}; it did not; run the command again")

@@ -7,9 +7,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from transforms.ledger import UnitCounts
+from transforms.sinks import storage
 from transforms.sinks.base import Part, RunInfo
 from transforms.sinks.checks import check_counts, check_quarantine
-from transforms.sinks.durable import sync_folder, unique_name, write_json, writing
+from transforms.sinks.durable import unique_name, write_json, writing
 from transforms.sinks.layout import Staging, part_name
 from transforms.sinks.parquet_file import Compression, ParquetFileWriter, footer
 
@@ -41,7 +42,7 @@ class ParquetPartWriter:
         self._compression = compression
         with writing(staging.root):
             for folder in (staging.writing, staging.features, staging.quarantine, staging.units):
-                folder.mkdir(parents=True, exist_ok=True)
+                storage.make_folder(folder)
             self._features = self._create(schema, row_group_rows)
         self._quarantine: ParquetFileWriter | None = None
 
@@ -88,5 +89,5 @@ class ParquetPartWriter:
         return ParquetFileWriter(path, schema, self._metadata, self._compression, row_group_rows)
 
     def _move(self, file: ParquetFileWriter, folder: Path) -> None:
-        file.path.replace(folder / self._name)
-        sync_folder(folder)
+        storage.rename(file.path, folder / self._name)
+        storage.sync_folder(folder)

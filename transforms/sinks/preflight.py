@@ -7,8 +7,8 @@ from pathlib import Path
 
 from models.errors import ConfigError, OutputError
 from transforms.sinks.durable import writing
-from transforms.sinks.exchange import can_exchange
 from transforms.sinks.layout import Layout
+from transforms.sinks.placing import refuse_unplaceable
 
 
 def local_path(path: str) -> Path:
@@ -29,20 +29,18 @@ def check_output(path: str, bytes_needed: int = 0) -> None:
     """Check that a run can be staged and published below `path`, leaving nothing behind.
 
     Raises:
-        ConfigError: a URI, a file system that cannot exchange folders, or `features` on another one than `staging`.
+        ConfigError: a URI, a file system on which nothing can be replaced in one step, or `features` on another one
+            than `staging`.
         OutputError: read-only, not a folder, or less than `bytes_needed` bytes free.
         PermissionRefused: writing is not allowed.
+        StorageAway: no answer.
     """
     root = local_path(path)
     with writing(root):
         staging = _nearest_existing(Layout(root).all_staging)
-        if not can_exchange(staging):
-            raise ConfigError(
-                f"output.path must lie on a file system that can exchange two folders in one step (ext4, xfs, btrfs, "
-                f"tmpfs, …); got {path!r}, which cannot; choose another output.path"
-            )
-        for readers in (root / "features", root / "quarantine"):
-            _check_same_file_system(staging, readers)
+        refuse_unplaceable(Layout(root), staging)
+        for place in (root / "features", root / "quarantine", Layout(root).all_versions):
+            _check_same_file_system(staging, place)
         _check_space(staging, bytes_needed)
 
 
@@ -58,10 +56,10 @@ def _nearest_existing(path: Path) -> Path:
     return path
 
 
-def _check_same_file_system(staging: Path, readers: Path) -> None:
-    if readers.exists() and readers.stat().st_dev != staging.stat().st_dev:
+def _check_same_file_system(staging: Path, place: Path) -> None:
+    if place.exists() and place.stat().st_dev != staging.stat().st_dev:
         raise ConfigError(
-            f"{readers} must lie on the same file system as {staging}, so that both can change places in one step; "
+            f"{place} must lie on the same file system as {staging}, so that both can change places in one step; "
             "got two; unmount one of them or choose another output.path"
         )
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from models.errors import ConfigError, Problem
 from transforms.sinks.base import FileRecord, RunInfo
-from transforms.sinks.layout import Layout
+from transforms.sinks.layout import Layout, is_safe
 from transforms.sinks.manifest import read_manifest
 from transforms.sinks.parquet_file import RUN_ID, fault
 
@@ -37,6 +38,28 @@ def is_published(output: Path, run: RunInfo) -> bool:
     )
 
 
+def refuse_foreign(output: Path, date: str, job: str) -> None:
+    """Refuse to replace what another job published for a date into the same output folder.
+
+    Raises:
+        ConfigError: naming both jobs.
+    """
+    standing = published_run(output, date)
+    path = Layout(output).manifest(standing) if standing else None
+    if path is None or not path.exists():
+        return
+    other = read_manifest(path).run.job
+    if other != job:
+        message = f"must be this job's own; date {date} there was published by job {other!r}"
+        raise ConfigError([Problem("output.path", f"{message}, this is {job!r}")])
+
+
+def places(layout: Layout, date: str, kind: str) -> list[Path]:
+    """Where files of a kind (`features`, `quarantine`) may lie that are in staging no more: where they stand, and
+    among the versions of the layout with links."""
+    return [layout.root / kind / f"date={date}", *sorted(layout.versions(date).glob(f"*/{kind}"))]
+
+
 def run_of(folder: Path) -> str | None:
     """The run that the first readable Parquet file in the folder names in its footer."""
     runs = (run_in_footer(path) for path in sorted(folder.glob("*.parquet")))
@@ -44,19 +67,26 @@ def run_of(folder: Path) -> str | None:
 
 
 def run_in_footer(path: Path) -> str | None:
-    """The run that a file names in its footer, or None (and a line in the log) if it has no readable one."""
+    """The run that a file names in its footer, or None: the footer is damaged, or the file gone."""
     try:
         metadata = pq.read_metadata(path).metadata or {}
-    except (pa.ArrowException, OSError) as error:  # a damaged footer is an OSError too
-        _LOG.warning("%s cannot be read: %s", path, error)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # all three come of a damaged footer
+        _LOG.debug("%s cannot be read: %s", path, error)
         return None
-    return metadata.get(RUN_ID, b"").decode(errors="replace") or None
+    run = metadata.get(RUN_ID, b"").decode(errors="replace")
+    return run if is_safe(run) else None
 
 
 def holds_exactly(folder: Path, files: Sequence[FileRecord]) -> bool:
     """Whether the folder holds these files and nothing else, judged by names and sizes; no folder holds no files."""
     found = {path.name: path.stat().st_size for path in folder.iterdir()} if folder.is_dir() else {}
     return found == {file.name: file.bytes for file in files}
+
+
+def with_faults(folder: Path, files: Sequence[FileRecord]) -> dict[FileRecord, str]:
+    """The files that do not lie in the folder as recorded, each with one sentence that says why."""
+    found = zip(files, faults(folder, files), strict=True)
+    return {file: fault for file, fault in found if fault}
 
 
 def faults(folder: Path, files: Sequence[FileRecord]) -> list[str | None]:

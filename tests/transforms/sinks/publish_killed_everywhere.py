@@ -1,7 +1,7 @@
 """Script: kill -9 a publication before the changes it makes to the file system, then publish again.
 
-Usage: publish_killed_everywhere.py FOLDER STRIDE. Prints one JSON object for each trial; a STRIDE of 3 tries every
-third change.
+Usage: publish_killed_everywhere.py FOLDER STRIDE LAYOUT. Prints one JSON object for each trial; a STRIDE of 3 tries
+every third change; LAYOUT is `exchange` or `links`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,16 @@ import pyarrow.parquet as pq
 
 from pipelines.verify import verify
 from tests.transforms.sinks.samples import DATE, publish, run_info, write_units
+from tests.transforms.sinks.systems import WithoutExchange
+from transforms.sinks import storage
 from transforms.sinks.base import Part
 from transforms.sinks.layout import Layout
 from transforms.sinks.parquet import ParquetSink, ParquetSinkSpec
+from transforms.sinks.placing import unlinked_versions
 
 REMOVALS = frozenset({"os.remove", "os.rmdir"})  # of names relative to an open folder
-CHANGES = frozenset({"open", "os.rename", "os.mkdir"})
+CHANGES = frozenset({"open", "os.rename", "os.mkdir", "os.link"})
+LINKS = frozenset({"os.symlink"})  # whose first argument is the link's text
 """Audit events around every change; an exchange has none of its own, but folders are opened before and after it."""
 
 
@@ -38,7 +42,7 @@ def publish_until(event: int, output: Path, parts: list[Part]) -> None:
 
     def count(name: str, arguments: tuple[object, ...]) -> None:
         nonlocal seen
-        if name in REMOVALS or (name in CHANGES and str(output) in str(arguments[0])):
+        if name in REMOVALS | LINKS or (name in CHANGES and str(output) in str(arguments[0])):
             if seen == event:
                 os.kill(os.getpid(), signal.SIGKILL)
             seen += 1
@@ -72,6 +76,8 @@ def trial(event: int, output: Path, parts: list[Part]) -> dict[str, object]:
         "problems": verify(output, DATE).problems,
         "files": len(again.features),
         "staging": sorted(path.name for path in Layout(output).all_staging.iterdir()),
+        "unlinked": [str(path) for path in unlinked_versions(Layout(output), DATE)],
+        "linked": Layout(output).features(DATE).is_symlink(),
     }
 
 
@@ -82,7 +88,7 @@ def trials(folder: Path, stride: int) -> Iterator[dict[str, object]]:
         event, killed = 0, True
         while killed:
             output = folder / f"{removed}-{event}"
-            shutil.copytree(folder / f"{removed}", output)
+            shutil.copytree(folder / f"{removed}", output, symlinks=True)
             result = trial(event, output, parts)
             killed = bool(result["killed"])
             event += stride
@@ -90,5 +96,7 @@ def trials(folder: Path, stride: int) -> Iterator[dict[str, object]]:
 
 
 if __name__ == "__main__":
+    if sys.argv[3] == "links":
+        storage.SYSTEM = WithoutExchange()
     for line in trials(Path(sys.argv[1]), int(sys.argv[2])):
         sys.stdout.write(json.dumps(line) + "\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ from pathlib import Path
 import pyarrow.dataset as ds
 import pytest
 
-from models.errors import CorruptArtifact, LeaseHeld, OutputError, PermissionRefused
+from models.errors import ConfigError, CorruptArtifact, LeaseHeld, OutputError, PermissionRefused, TemporaryError
 from tests.transforms.sinks.samples import (
     DATE,
     RECORD,
@@ -27,13 +28,15 @@ from tests.transforms.sinks.samples import (
     write_unit,
     write_units,
 )
-from transforms.sinks.exchange import put_in_place
+from transforms.sinks.commit import alone
 from transforms.sinks.layout import Layout
 from transforms.sinks.lease import Lease
 from transforms.sinks.parquet import ParquetSink, ParquetSinkSpec
+from transforms.sinks.placing import put_in_place, unlinked_versions
 from transforms.sinks.standing import published_run
 
 REPOSITORY = Path(__file__).parents[3]
+pytestmark = pytest.mark.usefixtures("both_layouts")
 
 
 def _sink(output: Path, tag: str = "new") -> ParquetSink:
@@ -45,12 +48,12 @@ def _names(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("stride", [8, pytest.param(1, marks=pytest.mark.slow)])
-def test_killed_anywhere_the_next_call_finishes(tmp_path: Path, stride: int) -> None:
+def test_killed_anywhere_the_next_call_finishes(tmp_path: Path, stride: int, both_layouts: str) -> None:
     """kill -9 before every change (or every eighth) to the files: old or new stands, whole; the rerun heals all."""
     script = Path(__file__).with_name("publish_killed_everywhere.py")
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     done = subprocess.run(
-        [sys.executable, str(script), str(tmp_path), str(stride)],
+        [sys.executable, str(script), str(tmp_path), str(stride), both_layouts],
         env=environment,
         capture_output=True,
         text=True,
@@ -60,7 +63,8 @@ def test_killed_anywhere_the_next_call_finishes(tmp_path: Path, stride: int) -> 
     # Two versions: 2 units of 10 rows from models 1.0, or 3 units of 10 rows from models 2.0.
     assert {(*trial["stood"], trial["rows"]) for trial in trials} == {("models 1.0", 20), ("models 2.0", 30)}
     assert [trial["problems"] for trial in trials] == [[]] * len(trials)
-    assert all(trial["resumable"] and trial["files"] == 3 and trial["staging"] == [] for trial in trials)
+    assert all(trial["resumable"] and trial["files"] == 3 and trial["staging"] == ["leases"] for trial in trials)
+    assert all(trial["unlinked"] == [] and trial["linked"] == (both_layouts == "links") for trial in trials)
     assert sum(trial["killed"] for trial in trials) >= 60 / stride  # over 30 changes with quarantine, and without
 
 
@@ -102,14 +106,16 @@ class Watcher:
 
 
 def test_a_watcher_of_exchanges_never_sees_a_mixture(tmp_path: Path) -> None:
-    """While two folders change places 200 times, every successful read is one run's 30 rows."""
+    """While two folders take each other's place 200 times, every successful read is one run's 30 rows."""
     old, new = _sink(tmp_path, "old"), _sink(tmp_path, "new")
     publish(old, write_units(old, value=1.0))
     write_units(new, value=2.0)
     target, staged = Layout(tmp_path).features(DATE), Layout(tmp_path).staging(run_info("new").run_id).features
     with Watcher(target) as watcher:
-        for _ in range(200):
-            put_in_place(staged, target)
+        for i in range(200):
+            stood = target.resolve()
+            put_in_place(staged, target, Layout(tmp_path).versions(DATE) / f"{i}" / "features")
+            staged = stood if target.is_symlink() else staged  # where what was replaced lies now
             time.sleep(0.005)
     assert watcher.reads > 10
     assert watcher.seen == {(1, 30)}
@@ -138,7 +144,7 @@ def test_leftovers_of_dead_attempts_do_not_become_visible(tmp_path: Path) -> Non
     (staging.features / "part-99998-u-new.parquet").write_bytes(b"left over")
     publish(sink, parts)
     assert _names(Layout(tmp_path).features(DATE)) == [part.features.name for part in parts]
-    assert _names(Layout(tmp_path).all_staging) == []
+    assert _names(Layout(tmp_path).all_staging) == ["leases"]
 
 
 def test_old_quarantine_goes_when_the_new_run_has_none(tmp_path: Path) -> None:
@@ -230,7 +236,7 @@ def test_refusals_of_the_file_system_leave_the_old_output(
     publish(old, write_units(old))
     parts = write_units(new)
 
-    def refuse(staged: Path, target: Path) -> None:
+    def refuse(staged: Path, target: Path, version: Path) -> None:
         raise OSError(code, os.strerror(code), str(target))
 
     with monkeypatch.context() as patched:
@@ -240,6 +246,46 @@ def test_refusals_of_the_file_system_leave_the_old_output(
     assert published_run(tmp_path, DATE) == run_info("old").run_id
     publish(new, parts)
     assert published_run(tmp_path, DATE) == run_info("new").run_id
+
+
+def test_another_jobs_result_is_not_replaced(tmp_path: Path) -> None:
+    """Two jobs share an output folder by mistake, and both began while nothing stood there: the first one stays."""
+    sinks = [ParquetSinkSpec(path=str(tmp_path)).for_run(run_info(job, job=job)).build() for job in ("a", "b")]
+    parts = [write_units(sink) for sink in sinks]
+    publish(sinks[0], parts[0])
+    with pytest.raises(ConfigError, match="was published by job 'a', this is 'b'"):
+        publish(sinks[1], parts[1])
+    assert published_run(tmp_path, DATE) == run_info("a").run_id
+
+
+def test_who_publishes_is_alone_whatever_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between looking who stands there and taking the place, nobody else of this date can come."""
+    sink = _sink(tmp_path)
+    parts = write_units(sink)
+    monkeypatch.setattr("transforms.sinks.lease._GUARD_SECONDS", 0.1)
+    with alone(Layout(tmp_path), DATE), pytest.raises(TemporaryError, match="must be free to change"):
+        publish(sink, parts)
+    publish(sink, parts)
+
+
+def test_files_in_two_places_are_brought_together(tmp_path: Path) -> None:
+    """A published file was damaged while its run's staging still lay there: one unit is done again, the others are
+    had back from where they stand."""
+    sink = _sink(tmp_path)
+    parts = write_units(sink)
+    staging = Layout(tmp_path).staging(run_info("new").run_id)
+    shutil.copytree(staging.units, tmp_path / "units")
+    publish(sink, parts)
+    shutil.copytree(tmp_path / "units", staging.units)  # as after a kill before the sweep
+    damaged = Layout(tmp_path).features(DATE) / parts[2].features.name
+    damaged.write_bytes(b"damaged")
+    assert list(sink.finished()) == [part.unit for part in parts[:2]]
+    again = write_unit(sink, parts[2].unit, rows(10, first=20))
+    assert again == parts[2]
+    publish(sink, list(sink.finished().values()))
+    assert sink.is_published()
+    assert damaged.stat().st_size == parts[2].features.bytes
+    assert not (unlinked_versions(Layout(tmp_path), DATE))
 
 
 def test_dates_do_not_disturb_each_other(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -13,10 +14,13 @@ from pathlib import Path
 import pytest
 
 from models.errors import LeaseHeld, PermissionRefused
+from tests.transforms.sinks.systems import LosesAnswers
+from transforms.sinks import storage
 from transforms.sinks.clock import FakeClock
 from transforms.sinks.durable import read_json
-from transforms.sinks.lease import Lease
+from transforms.sinks.lease import Lease, may_be_held
 from transforms.sinks.owner import Owner
+from transforms.sinks.retry import Patience
 
 DATE = "2026-11-23"
 REPOSITORY = Path(__file__).parents[3]
@@ -179,3 +183,38 @@ def test_a_folder_that_cannot_be_written_is_said_so(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("transforms.sinks.lease.os.open", refuse)
     with pytest.raises(PermissionRefused, match="Permission denied"):
         Lease.acquire(tmp_path, "retail", DATE)
+
+
+@pytest.mark.parametrize(("silence", "held"), [(86_400.0, True), (2 * 86_400.0 + 61, False)])
+def test_a_clock_that_is_a_day_off_protects_a_run_elsewhere(tmp_path: Path, silence: float, held: bool) -> None:
+    """Who would remove its staging waits for two days more than who would take over (60 s)."""
+    clock = FakeClock()
+    lease = _acquire(tmp_path, clock, ELSEWHERE)
+    clock.wall_seconds += silence
+    assert may_be_held(tmp_path, "retail", DATE, clock) is held
+    lease.release()
+
+
+def test_what_may_be_held_on_this_machine_is_known_exactly(tmp_path: Path) -> None:
+    """The steady clock counts; a released lease is held by nobody, and so is one that never was."""
+    clock = FakeClock()
+    assert not may_be_held(tmp_path, "retail", DATE, clock)
+    with _acquire(tmp_path, clock):
+        clock.wall_seconds -= 10 * 86_400
+        assert may_be_held(tmp_path, "retail", DATE, clock)
+        clock.advance(61)
+        assert not may_be_held(tmp_path, "retail", DATE, clock)
+    assert not may_be_held(tmp_path, "retail", DATE, clock)
+
+
+def test_a_lease_that_cannot_be_given_back_hides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Storage is away when a run has ended, well or not: how it ended is what counts, and the lease expires."""
+    clock = FakeClock()
+    lease = _acquire(tmp_path, clock)
+    with monkeypatch.context() as away:
+        away.setattr(storage, "SYSTEM", LosesAnswers(errno.EIO, lambda _: True, acts=False))
+        away.setattr(storage, "PATIENCE", Patience(sleep=lambda _: None))
+        lease.release()
+    assert may_be_held(tmp_path, "retail", DATE, clock)
+    clock.advance(61)
+    assert _acquire(tmp_path, clock).number == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,18 @@ def test_a_manifest_comes_back(tmp_path: Path) -> None:
     """What is read is what was written, counters and all."""
     write_manifest(tmp_path / "runs" / "manifest.json", MANIFEST)
     assert read_manifest(tmp_path / "runs" / "manifest.json") == MANIFEST
+
+
+@pytest.mark.parametrize(("written", "altered"), [(b"1.5e-05", b"1.5E-05"), (b'"fencing": 3', b'"fencing": 2')])
+def test_an_altered_manifest_is_named(tmp_path: Path, written: bytes, altered: bytes) -> None:
+    """Also where it is still JSON, and even where it still says the same."""
+    path = tmp_path / "manifest.json"
+    write_manifest(path, replace(MANIFEST, details={"fencing": 3, "seconds": 1.5e-05}))
+    content = path.read_bytes()
+    assert content.count(written) == 1
+    path.write_bytes(content.replace(written, altered))
+    with pytest.raises(CorruptArtifact, match=r"manifest\.json must hold what was written"):
+        read_manifest(path)
 
 
 @pytest.mark.parametrize("quarantine", [None, FileRecord("q", 3, 5, "cd")])

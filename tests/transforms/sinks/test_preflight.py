@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from models.errors import ConfigError, OutputError
-from transforms.sinks import preflight
+from tests.transforms.sinks.systems import WithoutExchange, WithoutLinks
+from transforms.sinks import storage
 from transforms.sinks.preflight import check_output, free_bytes
 
 REPOSITORY = Path(__file__).parents[3]
@@ -29,11 +30,37 @@ def test_a_remote_output_is_refused(uri: str) -> None:
         check_output(uri)
 
 
-def test_a_file_system_that_cannot_exchange_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Found before any work is done."""
-    monkeypatch.setattr(preflight, "can_exchange", lambda _: False)
-    with pytest.raises(ConfigError, match="can exchange two folders in one step"):
+def test_a_file_system_that_can_replace_nothing_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither folders nor links: found before any work is done."""
+    monkeypatch.setattr(storage, "SYSTEM", WithoutLinks())
+    with pytest.raises(ConfigError, match="which can do neither"):
         check_output(str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_links_are_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system without exchange gets the other layout; dates that stand there as links are no hindrance."""
+    monkeypatch.setattr(storage, "SYSTEM", WithoutExchange())
+    (tmp_path / "features").mkdir()
+    (tmp_path / "features" / "date=2026-11-22").symlink_to("../versions/date=2026-11-22/x/features")
+    check_output(str(tmp_path))
+    assert _names(tmp_path) == ["features"]
+
+
+@pytest.mark.parametrize("kind", ["features", "quarantine"])
+def test_folders_that_only_an_exchange_could_replace_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """An output that was moved here from another file system: of two layouts, dask would read one alone."""
+    (tmp_path / kind / "date=2026-11-22").mkdir(parents=True)
+    check_output(str(tmp_path))
+    monkeypatch.setattr(storage, "SYSTEM", WithoutExchange())
+    with pytest.raises(ConfigError, match=f"{kind}/date=2026-11-22 must be a link .*; got a folder"):
+        check_output(str(tmp_path))
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 def test_an_output_below_a_file_is_refused(tmp_path: Path) -> None:
