@@ -19,6 +19,7 @@ _POSITION = np.dtype([("high", "<u8"), ("low", "<u8"), ("unit", "<u4"), ("row", 
 """What travels for one row: 128 bits of its key's hash and where it stands; 28 bytes, packed in blocks."""
 _ROWS_PER_BUCKET = 1_000_000  # a bucket is sorted in memory: 28 MB
 _KEY_BATCH = 65_536
+_KEY_BYTES = 32 << 20  # of a batch of keys, which may be long
 
 
 def find_repeated_keys(units: beam.PCollection, schema: pa.Schema, key: str, rows: int) -> beam.PCollection:
@@ -59,7 +60,7 @@ def _positions(unit: Unit, schema: pa.Schema) -> npt.NDArray[np.void]:
         try:
             blocks = [
                 _block(unit, batch)
-                for batch in read_unit(unit, schema, batch_rows=_KEY_BATCH, batch_bytes=1 << 40, without=lost)
+                for batch in read_unit(unit, schema, batch_rows=_KEY_BATCH, batch_bytes=_KEY_BYTES, without=lost)
             ]
             return np.concatenate([np.empty(0, _POSITION), *blocks])
         except RowGroupUnreadable as error:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -19,9 +20,11 @@ _TIME_UNITS = ["s", "ms", "us", "ns"]
 
 
 def plain_type(data_type: pa.DataType) -> pa.DataType:
-    """The type with encodings of the file taken off: no dictionaries, no views, no large or fixed-size variants."""
+    """The type without a file's encodings: no dictionaries, views, extensions, large or fixed-size variants."""
     if pt.is_dictionary(data_type):
         return plain_type(data_type.value_type)
+    if isinstance(data_type, pa.BaseExtensionType):
+        return plain_type(data_type.storage_type)
     if any(is_kind(data_type) for is_kind in _STRINGS):
         return pa.string()
     if any(is_kind(data_type) for is_kind in _BINARIES):
@@ -44,9 +47,17 @@ def widen(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
     if pt.is_list(one) and pt.is_list(other):
         inner = widen(one.value_type, other.value_type)
         return None if inner is None else pa.list_(inner)
-    if pt.is_timestamp(one) and pt.is_timestamp(other) and one.tz == other.tz:
-        return pa.timestamp(max(one.unit, other.unit, key=_TIME_UNITS.index), one.tz)
+    if pt.is_timestamp(one) and pt.is_timestamp(other):
+        return _widen_timestamp(one, other)
     return _widen_number(one, other)
+
+
+def _widen_timestamp(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
+    if (one.tz is None) != (other.tz is None):
+        return None  # a time of day somewhere is no instant
+    # Two zones are two ways to print the same instants, which are stored in UTC.
+    unit = max(one.unit, other.unit, key=_TIME_UNITS.index)
+    return pa.timestamp(unit, one.tz if one.tz == other.tz else "UTC")
 
 
 def _widen_number(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
@@ -79,8 +90,9 @@ def _widen_struct(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
 def unify(files: Iterable[tuple[str, pa.Schema]], required: Sequence[str]) -> tuple[pa.Schema, dict[str, str]]:
     """One schema for all files.
 
-    The first file decides which columns exist (others' added columns are ignored), together with the `required`
-    columns wherever they first appear; each type is widened over all files.
+    The schema that most files have decides which columns exist (others' added columns are ignored), together with
+    the `required` columns wherever they first appear; then each type is widened over all files. So a file that does
+    not fit is refused, and not the many that it does not fit to, wherever it stands in the order.
 
     Args:
         files: (name, schema) in input order.
@@ -89,24 +101,70 @@ def unify(files: Iterable[tuple[str, pa.Schema]], required: Sequence[str]) -> tu
     Returns:
         The common schema of plain types, and file name -> one sentence for each file that does not fit.
     """
-    columns: dict[str, pa.DataType] = {}
+    common = _Common(required)
     refused: dict[str, str] = {}
-    for name, schema in files:
+    for name, schema in _most_common_first(list(files)):
+        if sentence := common.add(schema):
+            refused[name] = f"{name}: {sentence}"
+    return pa.schema([pa.field(k, v) for k, v in common.columns.items()]), refused
+
+
+def _most_common_first(files: Sequence[tuple[str, pa.Schema]]) -> list[tuple[str, pa.Schema]]:
+    plain = [str([(f.name, plain_type(f.type)) for f in schema]) for _, schema in files]
+    seen = Counter(plain)
+    order = sorted(
+        range(len(files)), key=lambda i: -seen[plain[i]]
+    )  # stable: of two as common, the first in input order
+    return [files[i] for i in order]
+
+
+class _Common:
+    """The schema that the files so far have in common."""
+
+    def __init__(self, required: Sequence[str]) -> None:
+        self.columns: dict[str, pa.DataType] = {}
+        self._required = required
+        self._never_null: set[str] = set()
+
+    def add(self, schema: pa.Schema) -> str | None:
+        """Widen by one more file; or say why it does not fit."""
         found = {f.name: plain_type(f.type) for f in schema}
-        if doubled := sorted({f.name for f in schema if schema.names.count(f.name) > 1}):
-            refused[name] = f"{name}: columns must have different names; got {doubled[0]!r} more than once"
-            continue
-        known = found if not columns else {k: v for k, v in found.items() if k in columns or k in required}
-        merged = {k: widen(columns.get(k, v), v) for k, v in known.items()}
-        if bad := [k for k, v in merged.items() if v is None]:
-            column = bad[0]
-            refused[name] = (
-                f"{name}: column {column!r} must be {columns[column]} (as in the files before) or a type that widens "
-                f"safely; got {found[column]}"
-            )
-            continue
-        columns.update(merged)
-    return pa.schema([pa.field(k, v) for k, v in columns.items()]), refused
+        known = found if not self.columns else {k: v for k, v in found.items() if k in {*self.columns, *self._required}}
+        merged = {k: widen(self.columns.get(k, v), v) for k, v in known.items()}
+        if sentence := self._misnamed(schema) or self._misfit(found, merged):
+            return sentence
+        if not self.columns:
+            self._never_null = {f.name for f in schema if not f.nullable}
+        self.columns.update(merged)
+        return None
+
+    def _misnamed(self, schema: pa.Schema) -> str | None:
+        """Names that occur twice, or that would make a column of nulls where there is one."""
+        doubled = sorted({name for name in schema.names if schema.names.count(name) > 1})
+        if doubled:
+            return f"columns must have different names; got {doubled[0]!r} more than once"
+        spelled = {_folded(name): name for name in schema.names}
+        for column in dict.fromkeys((*self.columns, *self._required)):
+            if column in schema.names:
+                continue
+            if other := spelled.get(_folded(column)):
+                return f"column {column!r} must be spelled as in the other files or the job; got {other!r}"
+            if column in self._never_null:
+                return f"column {column!r} must be there, since in the other files it is never null; got none"
+        return None
+
+    def _misfit(self, found: Mapping[str, pa.DataType], merged: Mapping[str, pa.DataType | None]) -> str | None:
+        bad = [name for name, common in merged.items() if common is None]
+        if not bad:
+            return None
+        return (
+            f"column {bad[0]!r} must be {self.columns[bad[0]]} (as in the other files) or a type that widens "
+            f"safely; got {found[bad[0]]}"
+        )
+
+
+def _folded(name: str) -> str:
+    return name.strip().casefold()
 
 
 def conform(batch: pa.RecordBatch, schema: pa.Schema, where: str) -> pa.RecordBatch:
@@ -134,6 +192,8 @@ def cast(column: pa.Array, target: pa.DataType) -> pa.Array:
         return column
     if pt.is_dictionary(column.type):
         return cast(column.dictionary_decode(), target)
+    if isinstance(column.type, pa.BaseExtensionType):
+        return cast(column.storage, target)
     if pt.is_struct(target) and pt.is_struct(column.type):
         return _cast_struct(column, target)
     if pt.is_list(target) and any(is_kind(column.type) for is_kind in _LISTS):

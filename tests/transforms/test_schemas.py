@@ -25,6 +25,8 @@ STRUCT_AB = pa.struct([("t", pa.int64()), ("extra", pa.string())])
         (pa.null(), pa.string(), pa.string()),
         (pa.timestamp("s", "UTC"), pa.timestamp("us", "UTC"), pa.timestamp("us", "UTC")),
         (pa.timestamp("us"), pa.timestamp("us", "UTC"), None),
+        (pa.timestamp("ms", "Europe/Berlin"), pa.timestamp("us", "Asia/Tokyo"), pa.timestamp("us", "UTC")),
+        (pa.timestamp("ms", "Europe/Berlin"), pa.timestamp("us", "Europe/Berlin"), pa.timestamp("us", "Europe/Berlin")),
         (pa.string(), pa.int64(), None),
         (STRUCT_A, STRUCT_AB, pa.struct([("t", pa.int64())])),
         (pa.list_(pa.int32()), pa.list_(pa.int64()), pa.list_(pa.int64())),
@@ -44,6 +46,9 @@ def test_widen(one: pa.DataType, other: pa.DataType, common: pa.DataType | None)
         (pa.large_binary(), pa.binary()),
         (pa.large_list(pa.large_string()), pa.list_(pa.string())),
         (pa.struct([("b", pa.large_binary())]), pa.struct([("b", pa.binary())])),
+        (pa.list_(pa.int8(), 3), pa.list_(pa.int8())),
+        (pa.uuid(), pa.binary()),
+        (pa.list_(pa.json_()), pa.list_(pa.string())),
     ],
 )
 def test_encodings_of_a_file_do_not_matter(stored: pa.DataType, plain: pa.DataType) -> None:
@@ -73,6 +78,50 @@ def test_a_refusal_names_file_column_and_both_types() -> None:
     assert schema.field("k").type == pa.int32()
     assert refused["b"].startswith("b: column 'k' must be int32")
     assert refused["b"].endswith("got string")
+
+
+def test_the_most_common_schema_decides() -> None:
+    """One odd file in front is refused, and not the two that differ from it; its own column is not taken over."""
+    odd = pa.schema([("k", pa.string()), ("own", pa.int8())])
+    common = pa.schema([("k", pa.int32())])
+
+    schema, refused = unify([("a", odd), ("b", common), ("c", common)], required=["k"])
+
+    assert schema == common
+    assert set(refused) == {"a"}
+
+
+@pytest.mark.parametrize("spelled", ["K", " k", "k "])
+def test_a_name_that_is_spelled_otherwise_is_no_missing_column(spelled: str) -> None:
+    """Taken for missing, the column would be null in this file, and nobody would know."""
+    files = [("a", pa.schema([("k", pa.int32())])), ("b", pa.schema([(spelled, pa.int32())]))]
+
+    _, refused = unify(files, required=["k"])
+
+    assert refused == {"b": f"b: column 'k' must be spelled as in the other files or the job; got {spelled!r}"}
+
+
+def test_both_spellings_in_one_file_are_two_columns() -> None:
+    """The one that is meant is there."""
+    files = [("a", pa.schema([("k", pa.int32())])), ("b", pa.schema([("k", pa.int32()), ("K", pa.int32())]))]
+
+    assert unify(files, required=["k"])[1] == {}
+
+
+def test_a_column_that_is_never_null_may_not_be_missing() -> None:
+    """Missing columns are null, so only nullable ones can be missing."""
+    strict = pa.schema([pa.field("k", pa.int32()), pa.field("v", pa.int32(), nullable=False)])
+
+    _, refused = unify([("a", strict), ("b", pa.schema([("k", pa.int32())]))], required=["k"])
+
+    assert refused == {"b": "b: column 'v' must be there, since in the other files it is never null; got none"}
+
+
+def test_an_extension_is_read_as_what_it_is_stored_as() -> None:
+    """A UUID is its 16 bytes."""
+    raw = pa.array([bytes(range(16)), None], pa.binary(16))
+
+    assert cast(pa.ExtensionArray.from_storage(pa.uuid(), raw), pa.binary()).to_pylist() == [bytes(range(16)), None]
 
 
 def test_a_column_given_twice_is_refused() -> None:

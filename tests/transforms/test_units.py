@@ -7,12 +7,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from models.errors import NoInput
 from tests.transforms.parquet_inputs import keyed, plan, write_folder
-from transforms.units import Rows, list_files, plan_input
+from transforms.footers import InputFile
+from transforms.units import Rows, cut_units, plan_input
 
 
 def test_units_collect_whole_row_groups_up_to_the_row_limit(tmp_path: Path) -> None:
@@ -50,17 +50,19 @@ def test_bytes_bound_a_unit_too(tmp_path: Path) -> None:
     assert [u.rows for u in plan(folder, unit_bytes=largest).units] == [100, 100, 100]
 
 
-@settings(max_examples=30, deadline=None)
-@given(rows=st.integers(0, 500), group=st.integers(1, 200), unit_rows=st.integers(1, 300))
-def test_units_hold_every_row_once_and_in_order(
-    tmp_path_factory: pytest.TempPathFactory, rows: int, group: int, unit_rows: int
-) -> None:
+@given(
+    groups=st.lists(st.tuples(st.integers(0, 200), st.integers(0, 10_000)), max_size=8),
+    unit_rows=st.integers(1, 300),
+    unit_bytes=st.integers(1, 5000),
+)
+def test_units_hold_every_row_once_and_in_order(groups: list[tuple[int, int]], unit_rows: int, unit_bytes: int) -> None:
     """Whatever the sizes, the units' slices count 0, 1, 2, … through the file."""
-    folder = write_folder(tmp_path_factory.mktemp("in"), {"a.parquet": keyed(0, rows)}, row_group_rows=group)
+    file = InputFile("/a.parquet", "a.parquet", 1000, "digest", pa.schema([]), tuple(groups), None)
 
-    units = plan(folder, unit_rows=unit_rows).units
+    units = cut_units([file], unit_rows, unit_bytes)
 
-    assert [n for u in units for s in u.slices for n in range(s.first, s.first + s.rows)] == list(range(rows))
+    numbers = [n for u in units for s in u.slices for n in range(s.first, s.first + s.rows)]
+    assert numbers == list(range(sum(rows for rows, _ in groups)))
     assert all(u.rows <= unit_rows for u in units)
 
 
@@ -98,34 +100,6 @@ def test_a_file_without_a_footer_is_named(tmp_path: Path, content: bytes, words:
 
     assert words in found.unreadable["bad.parquet"]
     assert found.rows == 10
-
-
-def test_hidden_files_and_other_formats_are_left_out(tmp_path: Path) -> None:
-    """`_SUCCESS`, `.crc` files and text files beside the data are not input."""
-    folder = write_folder(tmp_path, {"a.parquet": keyed(0, 1)})
-    for name in ("_SUCCESS", ".a.parquet.crc", "notes.txt"):
-        (folder / name).write_text("x")
-
-    assert [name for _, name in list_files(str(folder))] == ["a.parquet"]
-
-
-def test_globs_and_single_files(tmp_path: Path) -> None:
-    """A star stays within one folder, two stars cross folders, a file is itself."""
-    write_folder(tmp_path / "x" / "deep", {"a.parquet": keyed(0, 1)})
-    write_folder(tmp_path / "x", {"b.parquet": keyed(0, 1)})
-
-    assert [n for _, n in list_files(f"{tmp_path}/x/*.parquet")] == ["b.parquet"]
-    assert [n for _, n in list_files(f"{tmp_path}/x/**/a.parquet")] == ["deep/a.parquet"]
-    assert [n for _, n in list_files(f"{tmp_path}/x/b.parquet")] == ["b.parquet"]
-
-
-@pytest.mark.parametrize("name", ["nothing", "empty", "empty/*.parquet"])
-def test_no_input_is_an_error_of_its_own(tmp_path: Path, name: str) -> None:
-    """A missing folder, an empty one and a glob without matches are all NoInput."""
-    (tmp_path / "empty").mkdir()
-
-    with pytest.raises(NoInput, match=r"input\.path must name"):
-        list_files(str(tmp_path / name))
 
 
 def test_a_file_without_rows_has_no_units_but_a_schema(tmp_path: Path) -> None:
