@@ -16,6 +16,7 @@ TEST = [
     "pytest-xdist>=3.6",
     "sentence-transformers>=5",
 ]
+FUZZ = ['atheris>=3; python_version == "3.11" and sys_platform == "linux"']  # wheels for these alone
 CHECK = [
     "import-linter>=2.3",
     "mypy>=1.15",
@@ -55,7 +56,7 @@ setup(
         "transformers>=5.3",
         "typer>=0.15",
     ],
-    extras_require={"minilm": MINILM, "test": TEST, "dev": [*TEST, *CHECK]},
+    extras_require={"minilm": MINILM, "test": TEST, "dev": [*TEST, *FUZZ, *CHECK]},
     entry_points={"console_scripts": ["amalgam = pipelines.cli:main"]},
     classifiers=[
         "Programming Language :: Python :: 3.11",

@@ -10,8 +10,9 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image
+from PIL import Image
 
+from transforms.modalities._picture_file import ORIENTATION, essence, exif_orientation
 from transforms.modalities.external import Refused
 
 Fit: TypeAlias = Literal["crop", "pad", "stretch"]
@@ -67,6 +68,7 @@ _SIGNATURES = (
     *((0, b"P%d" % digit + space, "pnm") for digit in range(1, 8) for space in (b"\n", b" ", b"\r", b"\t")),
 )
 
+_TILE_WIDTH, _TILE_LENGTH = 322, 323  # TIFF 6.0, section 15
 _FILTER = Image.Resampling.BICUBIC
 _GAP = 3.0  # reduce by whole steps first, down to 3 times the target: Pillow calls the result indistinguishable
 _TRANSPOSE = {
@@ -85,18 +87,19 @@ def decode(content: memoryview, formats: Sequence[str], max_pixels: int, size: i
 
     Raises:
         Refused: `format_refused` (known, not in `formats`), `too_large` (more pixels in the header than
-            `max_pixels`; nothing was decoded), `decode_failed`.
+            `max_pixels`, or a file made to cost more than its pixels; nothing was decoded), `decode_failed`.
     """
     name = sniff(content)
     if name is not None and name not in formats:
         raise Refused("format_refused")
     if name is None:
         raise Refused("decode_failed")
+    file = essence(content, name)
     try:
-        with Image.open(BytesIO(content), formats=[name]) as image:
-            if image.width * image.height > max_pixels:
+        with Image.open(BytesIO(file.content), formats=[name]) as image:
+            if max(image.width * image.height, _tile_pixels(image)) > max_pixels:
                 raise Refused("too_large")
-            return np.asarray(_square(image, size, fit))
+            return np.asarray(_square(image, file.exif, size, fit))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise Refused("too_large") from None
     except DECODE_ERRORS:
@@ -109,21 +112,27 @@ def sniff(content: memoryview) -> str | None:
     return next((name for at, magic, name in _SIGNATURES if head.startswith(magic, at)), None)
 
 
-def _square(image: Image.Image, size: int, fit: Fit) -> Image.Image:
+def _tile_pixels(image: Image.Image) -> int:
+    """Pixels that are decoded at once: a TIFF of one pixel may consist of a tile of a billion."""
+    tags = getattr(image, "tag_v2", {})
+    return int(tags.get(_TILE_WIDTH, 0)) * int(tags.get(_TILE_LENGTH, 0))
+
+
+def _square(image: Image.Image, exif: memoryview | None, size: int, fit: Fit) -> Image.Image:
     image.draft(None, (2 * size, 2 * size))  # JPEG alone: decodes at 1/2, 1/4 or 1/8 where twice `size` remains
     image.load()
-    turn = _TRANSPOSE.get(_orientation(image))
+    turn = _TRANSPOSE.get(_orientation(image, exif))
     small = _rgb(_resized(_averageable(image), size, fit))
     if small.size != (size, size):
         small = _centred_on_white(small, size)
     return small if turn is None else small.transpose(turn)  # turning the small one: each fit is symmetric
 
 
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except DECODE_ERRORS:  # damaged metadata do not make the pixels unusable
-        return 1
+def _orientation(image: Image.Image, exif: memoryview | None) -> int:
+    if image.format == "TIFF":
+        found = getattr(image, "tag_v2", {}).get(ORIENTATION, 1)
+        return found if isinstance(found, int) else 1  # damaged metadata do not make the pixels unusable
+    return exif_orientation(exif or image.info.get("exif"))  # WebP keeps its own
 
 
 def _averageable(image: Image.Image) -> Image.Image:

@@ -26,7 +26,6 @@ _SIGNATURES: Final = (
     (8, b"WAVE", "wav"),
     (0, b"fLaC", "flac"),
     (0, b"OggS", "ogg"),
-    (0, b"ID3", "mp3"),
     (8, b"AIFF", "aiff"),
     (8, b"AIFC", "aiff"),
     (8, b"AVI ", "avi"),
@@ -58,6 +57,7 @@ def decode(content: memoryview, formats: Sequence[str], max_seconds: float, rate
     Raises:
         Refused: with `format_refused`, `decode_failed`, `empty` or `non_finite` (no sample was a number).
     """
+    content = content.cast("B")  # Arrow's buffers count as signed bytes
     _check_signature(content, formats)
     try:
         stream = soundfile.SoundFile(BytesIO(content))
@@ -93,13 +93,27 @@ def normalize_loudness(samples: Float32, loudness: float | None) -> Float32:
 
 
 def _check_signature(content: memoryview, formats: Sequence[str]) -> None:
-    head = bytes(content[:32])
+    head = bytes(content[_after_id3(content) :][:32])
     found = _format(head)
     if found is None:
         raise Refused("decode_failed")
-    # An ID3 tag may stand before other formats than MP3: what follows it is checked once the file is open.
-    if found not in formats and not head.startswith(b"ID3"):
+    if found not in formats:
         raise Refused("format_refused")
+
+
+def _after_id3(content: memoryview) -> int:
+    """Where the sound begins: behind ID3v2 tags, which may stand before any format, and their padding with zeros.
+
+    libsndfile looks for all its formats there, so what begins there must be allowed, too.
+    """
+    position = 0
+    while bytes(content[position : position + 3]) == b"ID3" and position + 10 <= len(content):
+        position += 10 + sum(
+            size << 7 * place for place, size in enumerate(reversed(content[position + 6 : position + 10]))
+        )
+    while 0 < position < len(content) and content[position] == 0:
+        position += 1
+    return position
 
 
 def _format(head: bytes) -> str | None:
@@ -111,7 +125,7 @@ def _format(head: bytes) -> str | None:
 
 
 def _check_header(stream: soundfile.SoundFile, formats: Sequence[str]) -> None:
-    name = {"WAVEX": "wav"}.get(stream.format, stream.format.lower())
+    name = {"WAVEX": "wav", "RF64": "wav"}.get(stream.format, stream.format.lower())
     if name not in formats or stream.channels > MAX_CHANNELS or stream.samplerate not in RATES_HZ:
         raise Refused("format_refused")
     if stream.frames == 0:

@@ -11,7 +11,14 @@ from pydantic import Field
 from models.arrow import Float32
 from transforms.modalities._sound import decode
 from transforms.modalities.base import Cleaned, Cleaner, IssueLog, ModalitySpec
-from transforms.modalities.external import AllowedRoots, Refused, Resolver, check_external, gather_external
+from transforms.modalities.external import (
+    EXTERNAL_CODES,
+    AllowedRoots,
+    Refused,
+    Resolver,
+    check_external,
+    gather_external,
+)
 
 AudioFormat = Literal["wav", "flac", "ogg", "mp3", "aiff"]
 
@@ -27,6 +34,10 @@ class AudioSpec(ModalitySpec):
 
     kind = "audio"
     default_encoder = "log_mel"
+    codes = (
+        *EXTERNAL_CODES,
+        *("format_refused", "decode_failed", "too_long", "length_mismatch", "non_finite"),
+    )
     unhashed: ClassVar[frozenset[str]] = frozenset({"allowed_roots"})
 
     column: str

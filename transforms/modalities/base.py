@@ -37,6 +37,8 @@ class ModalitySpec(Spec[Cleaner]):
 
     default_encoder: ClassVar[str]
     """The weight-free encoder that is used when the job file names none."""
+    codes: ClassVar[tuple[str, ...]] = ()
+    """Every issue code that the cleaner may give; docs/modalities.md says what they mean."""
     derived: ClassVar[frozenset[str]] = frozenset({"statistics"})
 
     statistics: dict[str, FieldStatistics] = {}

@@ -23,13 +23,23 @@ from transforms.modalities.base import IssueLog
 
 REMOTE_SCHEMES = frozenset({"s3", "gs", "gcs", "hdfs", "viewfs", "abfs", "abfss"})  # read through pyarrow.fs
 _LOCAL_SCHEMES = frozenset({"", "file"})
+EXTERNAL_CODES = ("empty", "too_large", "path_not_allowed", "not_found", "not_readable")
+"""Issue codes that `Resolver` may give."""
 EXTERNAL_TYPES = "binary, string (paths or URIs) or struct<bytes: binary, path: string>"
+
+LONGEST_PATH = 4096
+"""Bytes; Linux's PATH_MAX, and four times what object stores allow for a key."""
 
 # What the system says when a *value* names something that is not there; other errors are the storage's fault.
 _NO_SUCH_FILE = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.EINVAL}
 )
 _NOT_READABLE = frozenset({errno.EACCES, errno.EPERM})
+
+_OFFSETS = {
+    **dict.fromkeys((pa.binary().id, pa.string().id), np.int32),
+    **dict.fromkeys((pa.large_binary().id, pa.large_string().id), np.int64),
+}
 
 OpenFilesystem: TypeAlias = Callable[[str], tuple[FileSystem, str]]
 """URI of a root -> its file system and the root's path in it."""
@@ -60,8 +70,8 @@ class Resolver:
     """Hands out each row's bytes, one at a time, reading files only under allowed places and up to a size.
 
     Issue codes: `empty` (no bytes), `too_large` (over `max_bytes`; files are measured before they are read),
-    `path_not_allowed` (`http(s)://`, or outside the roots once `..` and symbolic links are followed),
-    `not_found`, `not_readable` (permission). A relative path is looked for under each root in turn.
+    `path_not_allowed` (`http(s)://`, longer than LONGEST_PATH, or outside the roots once `..` and symbolic links are
+    followed), `not_found`, `not_readable` (permission). A relative path is looked for under each root in turn.
     """
 
     def __init__(
@@ -88,31 +98,30 @@ class Resolver:
             TemporaryError: the storage (not the value) failed.
             ConfigError: an allowed root's file system cannot be opened.
         """
-        inline, paths = _bytes_and_paths(values)
+        inline, paths = map(_cells, _bytes_and_paths(values))
         for row in range(len(values)):
             try:
-                content = self._content(inline, paths, row)
+                content = self._content(inline(row), paths(row))
             except Refused as refused:
                 log.add(refused.code, row)
                 content = None
             yield content
 
-    def _content(self, inline: pa.Array | None, paths: pa.Array | None, row: int) -> memoryview | None:
-        if inline is not None and (buffer := inline[row].as_buffer()) is not None:
-            content = memoryview(buffer)
-        elif paths is not None and (buffer := paths[row].as_buffer()) is not None:
-            content = memoryview(self._read(buffer.to_pybytes()))
-        else:
+    def _content(self, inline: pa.Buffer | None, path: pa.Buffer | None) -> memoryview | None:
+        if inline is None and path is None:
             return None
+        content = memoryview(self._read(path) if inline is None else inline)
         if len(content) == 0:
             raise Refused("empty")
         if len(content) > self.max_bytes:
             raise Refused("too_large")
         return content
 
-    def _read(self, raw: bytes) -> bytes:
-        refused = Refused("path_not_allowed" if raw else "empty")
-        for location in self._candidates(raw.decode(errors="replace")):
+    def _read(self, raw: pa.Buffer) -> bytes:
+        refused = Refused("path_not_allowed" if raw.size else "empty")
+        if raw.size > LONGEST_PATH:  # taking a path of a megabyte apart takes seconds
+            raise refused
+        for location in self._candidates(raw.to_pybytes().decode(errors="replace")):
             try:
                 return self._read_one(location)
             except Refused as error:
@@ -201,6 +210,21 @@ def _bytes_and_paths(values: pa.Array) -> tuple[pa.Array | None, pa.Array | None
     if pa.types.is_null(values.type):
         return None, None
     return (None, values) if _is_text(values.type) else (values, None)
+
+
+def _cells(values: pa.Array | None) -> Callable[[int], pa.Buffer | None]:
+    """Row -> its bytes, None where null; without a copy where offsets say where they lie (a scalar would copy them)."""
+    if values is None:
+        return lambda _row: None
+    width = _OFFSETS.get(values.type.id)
+    if width is None:
+        return lambda row: values[row].as_buffer()
+    _, offsets, data = values.buffers()
+    if data is None:  # nothing but nulls and empty values
+        data = pa.py_buffer(b"")
+    bounds = np.frombuffer(offsets or bytes(8), width)[values.offset : values.offset + len(values) + 1]
+    valid = valid_mask(values)
+    return lambda row: data.slice(bounds[row], bounds[row + 1] - bounds[row]) if valid[row] else None
 
 
 def _read_regular_file(path: Path, max_bytes: int) -> bytes:

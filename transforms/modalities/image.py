@@ -12,7 +12,14 @@ from pydantic import Field
 from models.arrow import from_numpy
 from transforms.modalities._pixels import Fit, Pixels, decode
 from transforms.modalities.base import Cleaned, Cleaner, IssueLog, ModalitySpec
-from transforms.modalities.external import AllowedRoots, Refused, Resolver, check_external, gather_external
+from transforms.modalities.external import (
+    EXTERNAL_CODES,
+    AllowedRoots,
+    Refused,
+    Resolver,
+    check_external,
+    gather_external,
+)
 
 ImageFormat = Literal["jpeg", "png", "webp", "gif", "bmp", "tiff"]
 
@@ -27,6 +34,7 @@ class ImageSpec(ModalitySpec):
 
     kind = "image"
     default_encoder = "image_histograms"
+    codes = (*EXTERNAL_CODES, "format_refused", "decode_failed")
     unhashed: ClassVar[frozenset[str]] = frozenset({"allowed_roots"})
 
     column: str

@@ -26,6 +26,8 @@ from transforms.modalities.standardize import (
 TIME: Final = "time"  # what encoders find an event's time under, whatever the input calls it
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _SECONDS_PER_DAY = 86_400
+_BLOCK_EVENTS = 1_000_000
+"""Sorted at a time, some 100 bytes each: a list of ten million events costs no more memory than one of a million."""
 
 
 class SeriesSpec(ModalitySpec):
@@ -33,6 +35,7 @@ class SeriesSpec(ModalitySpec):
 
     kind = "series"
     default_encoder = "series_summary"
+    codes = ("empty", "non_finite", "too_long")
 
     column: str
     """The column: list<struct<…>>."""
@@ -95,7 +98,7 @@ class SeriesSpec(ModalitySpec):
 
     def observe(self, values: pa.Array) -> Mapping[str, pa.Array]:
         """The values of the events that cleaning keeps."""
-        events = _read(values, self.time, self.values, IssueLog(len(values))).latest(self.max_length)
+        events = _latest(values, self, IssueLog(len(values)))
         return {name: pa.array(events.values[name]) for name in self.values}
 
     def build(self) -> Cleaner:
@@ -123,9 +126,7 @@ class SeriesCleaner:
     def __call__(self, values: pa.Array) -> Cleaned:
         """Clean `[n]` lists."""
         spec, log = self._spec, IssueLog(len(values))
-        found = _read(values, spec.time, spec.values, log)
-        log.add("too_long", found.lengths() > spec.max_length)
-        events = found.latest(spec.max_length)
+        events = _latest(values, spec, log)
         columns = [pa.array(self._standardize[name](events.values[name])) for name in spec.values]
         type_ = spec.cleaned_type()
         structs = pa.StructArray.from_arrays([pa.array(events.time), *columns], fields=list(type_.value_type))
@@ -136,7 +137,7 @@ class SeriesCleaner:
 
 
 class _Events(NamedTuple):
-    """m events of n lists, sorted by list, then by time; equal times stay in the order in which they came."""
+    """m events of n lists."""
 
     rows: int
     row: Int64  # [m]
@@ -147,32 +148,50 @@ class _Events(NamedTuple):
         """`[n]` events of each list."""
         return np.bincount(self.row, minlength=self.rows).astype(np.int64)
 
-    def latest(self, length: int) -> _Events:
-        """At most the last `length` events of each list."""
-        lengths = self.lengths()
-        from_end = np.cumsum(lengths)[self.row] - np.arange(len(self.row))  # 1 for a list's last event
-        return self.take(from_end <= length)
-
     def take(self, which: Bool | Int64) -> _Events:
         """The events that a mask or an order picks."""
         values = {name: value[which] for name, value in self.values.items()}
         return _Events(self.rows, self.row[which], self.time[which], values)
 
+    def followed_by(self, other: _Events) -> _Events:
+        """These events, then the others, of the same lists."""
+        values = {name: np.concatenate([value, other.values[name]]) for name, value in self.values.items()}
+        row, time = np.concatenate([self.row, other.row]), np.concatenate([self.time, other.time])
+        return _Events(self.rows, row, time, values)
 
-def _read(values: pa.Array, time: str, names: tuple[str, ...], log: IssueLog) -> _Events:
-    """The usable events of all lists, sorted; `log` gets `empty` and `non_finite`."""
+    def latest(self, length: int) -> _Events:
+        """At most `length` events of each list, sorted by list, then by time; equal times stay in their order."""
+        ordered = self.take(np.lexsort((self.time, self.row)))
+        lengths = ordered.lengths()
+        from_end = np.cumsum(lengths)[ordered.row] - np.arange(len(ordered.row))  # 1 for a list's last event
+        return ordered.take(from_end <= length)
+
+
+def _latest(values: pa.Array, spec: SeriesSpec, log: IssueLog) -> _Events:
+    """The latest usable events of all lists; `log` gets the issues."""
     # (Not `list_parent_indices`: it counts what lies hidden under null lists, `list_flatten` does not.)
-    lengths = pc.list_value_length(values).fill_null(0).to_numpy(zero_copy_only=False)
-    row = np.repeat(np.arange(len(values), dtype=np.int64), lengths)
-    structs = pc.list_flatten(values)
+    lengths = pc.list_value_length(values).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+    structs, bounds = pc.list_flatten(values), np.concatenate([[0], np.cumsum(lengths)])
+    latest, usable = _events(structs[:0], np.zeros(0, np.int64), len(values), spec), np.zeros(len(values), np.int64)
+    for start in range(0, len(structs), _BLOCK_EVENTS):
+        block = structs.slice(start, _BLOCK_EVENTS)
+        row = np.repeat(np.arange(len(values)), np.diff(bounds.clip(start, start + len(block))))  # [m]
+        found = _events(block, row, len(values), spec)
+        usable += found.lengths()
+        latest = latest.followed_by(found).latest(spec.max_length)
+    log.add("empty", valid_mask(values) & (lengths == 0))
+    log.add("non_finite", usable < lengths)
+    log.add("too_long", usable > spec.max_length)
+    return latest
+
+
+def _events(structs: pa.Array, row: Int64, rows: int, spec: SeriesSpec) -> _Events:
+    """The usable ones among events whose lists `row` names."""
     fields = dict(zip((field.name for field in structs.type), structs.flatten(), strict=True))
-    numbers = {name: to_numbers(fields[name]).values for name in names}
-    events = _Events(len(values), row, _seconds(fields[time]), numbers)
-    usable = np.logical_and.reduce([np.isfinite(x) for x in (events.time, *numbers.values())])  # [m]
-    log.add("empty", valid_mask(values) & (events.lengths() == 0))
-    log.add("non_finite", events.take(~usable).lengths() > 0)
-    kept = events.take(usable)
-    return kept.take(np.lexsort((kept.time, kept.row)))
+    numbers = {name: to_numbers(fields[name]).values for name in spec.values}
+    time = _seconds(fields[spec.time])
+    usable = np.logical_and.reduce([np.isfinite(x) for x in (time, *numbers.values())])  # [m]
+    return _Events(rows, row, time, numbers).take(usable)
 
 
 def _seconds(times: pa.Array) -> Float64:

@@ -20,6 +20,10 @@ from models.statistics import QUANTILES, FieldStatistics, NumberStatistics
 _NUMBER: Final = r"^[+-]?(?i:(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|nan|inf|infinity)$"
 
 
+LONGEST = 4096
+"""Bytes of a string that can be a number or a category; the digits of the longest float64 are 1,074."""
+
+
 def _known_quantile(name: str) -> str:
     if name not in QUANTILES:
         raise ValueError(f"a quantile to clip at must be one of {', '.join(QUANTILES)}")
@@ -47,7 +51,7 @@ class Numbers(NamedTuple):
     non_finite: Bool
     """`[n]`: the value was NaN or an infinity."""
     bad_type: Bool
-    """`[n]`: the value was a string that is no number."""
+    """`[n]`: the value was a string that is no number, or longer than LONGEST."""
 
 
 def is_number(found: pa.DataType) -> bool:
@@ -68,15 +72,22 @@ def decoded(values: pa.Array) -> pa.Array:
     return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
 
 
+def without_long(text: pa.Array) -> tuple[pa.Array, Bool]:
+    """The strings, null where longer than LONGEST bytes; and where they are."""
+    too_long: Bool = pc.greater(pc.binary_length(text), LONGEST).fill_null(False).to_numpy(zero_copy_only=False)
+    return (pc.if_else(too_long, pa.scalar(None, text.type), text) if too_long.any() else text), too_long
+
+
 def to_numbers(values: pa.Array) -> Numbers:
     """A column of numbers, or of strings that hold numbers (blank ones are absent), as float64."""
     values = decoded(values)
     bad_type = np.zeros(len(values), dtype=np.bool_)
     if is_text(values.type):
-        text = pc.ascii_trim_whitespace(values.cast(pa.large_string()))
+        text, too_long = without_long(values.cast(pa.large_string()))
+        text = pc.ascii_trim_whitespace(text)
         parses = pc.match_substring_regex(text, _NUMBER).fill_null(False)
         blank = pc.equal(pc.binary_length(text), 0).fill_null(True)
-        bad_type = pc.invert(pc.or_(parses, blank)).to_numpy(zero_copy_only=False)
+        bad_type = too_long | pc.invert(pc.or_(parses, blank)).to_numpy(zero_copy_only=False)
         values = pc.if_else(parses, text, pa.scalar(None, pa.large_string()))
     present = valid_mask(values)
     floats = values.cast(pa.float64(), safe=False).fill_null(np.nan).to_numpy(zero_copy_only=False)

@@ -24,6 +24,7 @@ from transforms.modalities.standardize import (
     is_number,
     is_text,
     to_numbers,
+    without_long,
 )
 
 
@@ -32,6 +33,7 @@ class TabularSpec(ModalitySpec):
 
     kind = "tabular"
     default_encoder = "feature_vector"
+    codes = ("non_finite", "bad_type")
 
     numeric: tuple[str, ...] = ()
     """Columns of numbers, booleans, or strings that hold numbers; blank strings are absent values."""
@@ -90,8 +92,8 @@ class TabularSpec(ModalitySpec):
 class TabularCleaner:
     """Struct of raw columns to struct of z-scores and known categories.
 
-    Issue codes: `non_finite` (NaN or an infinity), `bad_type` (a string that is no number, or not UTF-8); the
-    value is then absent. A row without any value left is null.
+    Issue codes: `non_finite` (NaN or an infinity), `bad_type` (a string that is no number, not UTF-8, or longer
+    than LONGEST); the value is then absent. A row without any value left is null.
     """
 
     def __init__(self, spec: TabularSpec) -> None:
@@ -163,14 +165,14 @@ def _columns(values: pa.Array) -> dict[str, pa.Array]:
 
 
 def _categories(column: pa.Array) -> tuple[pa.Array, Bool]:
-    """Trimmed strings, null where blank or not UTF-8; and where they are not UTF-8."""
-    text = decoded(column).cast(pa.large_string())
-    bad_type = _not_utf8(text)
-    if bad_type.any():
-        text = pc.if_else(pa.array(~bad_type), text, pa.scalar(None, text.type))
+    """Trimmed strings, null where blank, too long or not UTF-8; and where they are of the last two."""
+    text, too_long = without_long(decoded(column).cast(pa.large_string()))
+    not_utf8 = _not_utf8(text)
+    if not_utf8.any():
+        text = pc.if_else(pa.array(~not_utf8), text, pa.scalar(None, text.type))
     text = pc.utf8_trim_whitespace(text)
     blank = pc.equal(pc.binary_length(text), 0)
-    return pc.if_else(blank, pa.scalar(None, text.type), text), bad_type
+    return pc.if_else(blank, pa.scalar(None, text.type), text), too_long | not_utf8
 
 
 def _not_utf8(text: pa.Array) -> Bool:

@@ -1,0 +1,1 @@
+"""Mutated files and arbitrary arrays against every cleaner, and against the reader."""
