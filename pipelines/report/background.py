@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pipelines import quantities
 from pipelines.report import listing, plot
 from pipelines.report.markup import Markup, element, join
@@ -24,7 +27,8 @@ def background(manifest: Manifest) -> Markup:
         details.get("schema") or [],
     )
     kinds = {"modalities": details.get("modalities") or {}, "heads": details.get("heads") or {}}
-    run = {key: details[key] for key in ("precision", "tolerance", "fencing", "workers") if key in details}
+    kept = ("precision", "tolerance", "fencing", "workers", "worker_restarts")
+    run = {key: details[key] for key in kept if key in details}
     run["options"] = " ".join(details.get("options") or []) or "none"
     return join(
         [
@@ -43,9 +47,33 @@ def background(manifest: Manifest) -> Markup:
                     ("Column", "Type"), [[str(c), element("span", str(t), class_="mono")] for c, t in schema]
                 ),
             ),
+            listing.folded("Input", _input_summary(details), _input(details)),
             listing.folded("Files", _files_summary(manifest), _files(manifest)),
         ]
     )
+
+
+def _input_summary(details: Mapping[str, Any]) -> str:
+    files, unverified = details.get("input_files") or {}, details.get("unverified_files") or ()
+    known = quantities.counted(len(files), "file")
+    return f"{known}, {len(unverified)} unverified" if unverified else known
+
+
+def _input(details: Mapping[str, Any]) -> Markup:
+    """What was read; without checksums in a file, damage that still decodes cannot have been seen."""
+    files, unverified = details.get("input_files") or {}, set(details.get("unverified_files") or ())
+    rows = [
+        [
+            name,
+            quantities.count(file["rows"]),
+            quantities.size(file["size"]),
+            "unverified: pages without checksums" if name in unverified else "checksums of pages",
+        ]
+        for name, file in list(files.items())[:MOST_FILES]
+    ]
+    rest = len(files) - MOST_FILES
+    more = f"and {quantities.count(rest)} more, in the manifest" if rest > 0 else None
+    return listing.table(("File", "Rows", "Size", "Verified by"), rows, numbers={1, 2}, more=more)
 
 
 def _files_summary(manifest: Manifest) -> str:

@@ -118,6 +118,8 @@ def _key_figures(counts: UnitCounts, details: Mapping[str, Any]) -> Markup:
             f"{quantities.count(resumed)} resumed" if resumed else None,
         ),
     ]
+    if restarts := details.get("worker_restarts"):
+        figures.append(("Worker restarts", quantities.count(restarts), "died and started again"))
     boxes = (
         element("div", element("span", name, class_="what"), element("b", value), element("span", under or ""))
         for name, value, under in figures

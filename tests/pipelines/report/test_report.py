@@ -67,6 +67,21 @@ def test_the_key_figures_are_there(tmp_path: Path) -> None:
         assert expected in text
 
 
+def test_workers_that_died_and_input_without_checksums_are_told(tmp_path: Path) -> None:
+    """What went wrong on the way, and what nobody can vouch for."""
+    write(rows(10), tmp_path)
+    files = {
+        "a.parquet": {"size": 1_000, "rows": 10, "footer_sha256": "0" * 64},
+        "b.parquet": {"size": 2_000, "rows": 20, "footer_sha256": "1" * 64},
+    }
+    details = {**DETAILS, "worker_restarts": 20, "input_files": files, "unverified_files": ["b.parquet"]}
+
+    text = outline(report(manifest(counts(30), details), tmp_path)).text
+
+    for expected in ("Worker restarts", "died and started again", "2 files, 1 unverified", "pages without checksums"):
+        assert expected in text
+
+
 def test_the_page_needs_nothing_else(tmp_path: Path) -> None:
     """No script, no link, no image, no address: the page loads nothing and runs nothing."""
     write(rows(200), tmp_path)
