@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO ?= demo
 ROWS ?= 2000
 
-.PHONY: help list demo test test-fast test-all check format clean
+.PHONY: help list demo test test-fast test-all faults check format clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -29,8 +29,11 @@ demo: $(VENV)/.installed ## a retail data set, then fit, train, plan, run and ev
 test: $(VENV)/.installed ## every test but those that need a GPU
 	$(BIN)/python -m pytest -m "not gpu" $(ARGS)
 
-test-fast: $(VENV)/.installed ## the fast tier: no Beam runner, Ray, Java or network
-	$(BIN)/python -m pytest -m "not (gpu or slow or flink or ray or beam)" $(ARGS)
+test-fast: $(VENV)/.installed ## the fast tier: no Beam runner, Ray, Java, network or faults
+	$(BIN)/python -m pytest -m "not (gpu or slow or flink or ray or beam or faults)" $(ARGS)
+
+faults: $(VENV)/.installed ## the fault matrix: every fault of a night, injected; prints a line for each
+	$(BIN)/python -m pytest -p tests.faults.matrix -m "not gpu" tests/faults $(ARGS)
 
 check: $(VENV)/.installed ## lint, types, import contracts
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,22 @@ ROWS = 600
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     """A small shop, fitted and trained."""
-    return make_shop(tmp_path_factory.mktemp("retail") / "shop", rows=ROWS, history=500)
+    return _shop(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="session")
 def undisturbed(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output of one run of the night in a single process; not to be changed."""
-    out = tmp_path_factory.mktemp("undisturbed") / "out"
+    return _undisturbed(shop, tmp_path_factory.getbasetemp())
+
+
+@cache  # the fault tests have these fixtures too, and pytest would make them once for each folder of tests
+def _shop(folder: Path) -> Shop:
+    return make_shop(folder / "retail" / "shop", rows=ROWS, history=500)
+
+
+@cache
+def _undisturbed(shop: Shop, folder: Path) -> Path:
+    out = folder / "undisturbed" / "out"
     shop.run(out)
     return out
