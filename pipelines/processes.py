@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from models.errors import WorkerCrashed
+from transforms.workers.family import descendants
 
 T = TypeVar("T")
 
@@ -89,18 +90,8 @@ def deaths() -> Iterator[list[str]]:
 
 def end_workers() -> None:
     """Kill the Beam worker processes below this one: what they had not finished is done again by the next run."""
-    for pid in descendants(os.getpid()):
+    for process in descendants(os.getpid()):
         with suppress(OSError):
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            command = Path(f"/proc/{process.pid}/cmdline").read_bytes()
             if any(worker in command for worker in WORKERS):
-                os.kill(pid, signal.SIGKILL)
-
-
-def descendants(pid: int) -> list[int]:
-    """Processes started by `pid`, by their children and so on (Linux)."""
-    found: list[int] = []
-    for listing in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):  # the thread or process ended while we looked
-            for child in map(int, listing.read_text().split()):
-                found += [child, *descendants(child)]
-    return found
+                os.kill(process.pid, signal.SIGKILL)

@@ -20,6 +20,7 @@ from apache_beam.runners.runner import PipelineResult, PipelineState
 from models import errors
 from models.errors import AmalgamError, InternalError, TemporaryError, UsageError
 from models.spec import nearest
+from pipelines import bereaved
 from pipelines.processes import run_watched
 
 # Named, because Beam's own default (DirectRunner) may look for a binary to download.
@@ -142,11 +143,15 @@ def cause(error: BaseException) -> AmalgamError | None:
     return kind(message.strip()) if isinstance(kind, type) and issubclass(kind, AmalgamError) else None
 
 
-def run(pipeline: Pipeline) -> PipelineResult:
+def run(pipeline: Pipeline, diary: str | None = None) -> PipelineResult:
     """Run a pipeline to its end; `cause` tells what an exception from here means.
 
+    Args:
+        pipeline: with its graph.
+        diary: folder in which its workers note what they are at, if they do.
+
     Raises:
-        WorkerDied: a worker process of the default runner went away.
+        WorkerCrashed: a worker process went away, and the runner does not see to it.
         InternalError: the pipeline was cancelled.
     """
     result: PipelineResult
@@ -154,16 +159,15 @@ def run(pipeline: Pipeline) -> PipelineResult:
         result = run_watched(pipeline.run)
     else:
         result = pipeline.run()
-    wait(result)
+    wait(result, diary)
     return result
 
 
-def wait(result: PipelineResult) -> None:
-    """Wait for a pipeline that was started.
-
-    Raises:
-        InternalError: the pipeline failed without an exception, or was cancelled.
-    """
-    state = result.wait_until_finish()
+def wait(result: PipelineResult, diary: str | None = None) -> None:
+    """Wait for a pipeline that was started; see `run`."""
+    if diary is None or PipelineState.is_terminal(result.state):
+        state = result.wait_until_finish()
+    else:
+        state = bereaved.wait(result, diary)
     if state != PipelineState.DONE:
         raise InternalError(f"the pipeline must end as DONE; got {state}")

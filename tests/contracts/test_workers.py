@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
-from models.errors import ConfigError, MemoryExceeded, SchemaRefused
+from models.errors import ConfigError, MemoryExceeded, SchemaRefused, WorkerDied
 from tests.transforms.workers.ops import DoubledSpec, Misbehaviour, NarrowSpec, batch
 from transforms.workers.base import Workers, WorkersSpec
 
@@ -81,9 +81,21 @@ def test_columns_that_do_not_travel_come_back(workers: Workers) -> None:
 def test_config_error_at_build_names_its_path(workers: Workers) -> None:
     """Weights that are missing on the worker are reported as the ConfigError that they are."""
     with pytest.raises(ConfigError) as caught:
-        workers.remote(DoubledSpec(misbehave="build"), "build")(batch())
+        workers.remote(DoubledSpec(build_fails="config"), "build")(batch())
 
     assert [p.path for p in caught.value.problems] == ["modalities.photo.encoder.weights"]
+
+
+def test_other_errors_at_build_are_config_errors(workers: Workers) -> None:
+    """Whatever a library raises for its weights arrives as one sentence that names the op."""
+    with pytest.raises(ConfigError, match=r"worker missing must load; got FileNotFoundError: .*weights/none"):
+        workers.remote(DoubledSpec(build_fails="missing"), "missing")(batch())
+
+
+def test_a_device_that_fails_at_build_is_no_fault_of_the_job_file(workers: Workers) -> None:
+    """A GPU that is gone is exit 75: it may be back later."""
+    with pytest.raises(WorkerDied, match="No CUDA GPUs are available"):
+        workers.remote(DoubledSpec(build_fails="device"), "no_device")(batch())
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.retail import finish
 from tests.faults.frailty import RAY, actor_at_work, frail_night, run, under_way
 
-pytestmark = [pytest.mark.beam, pytest.mark.ray]
+pytestmark = [pytest.mark.beam, pytest.mark.ray, pytest.mark.slow]
 
 BATCH_SECONDS = 1.0
 START_SECONDS = 15.0  # of an actor that imports torch: 3 s when nothing else runs

@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.retail import finish
 from tests.faults.frailty import RAY, actor_at_work, frail_night, under_way
 
-pytestmark = [pytest.mark.beam, pytest.mark.ray]
+pytestmark = [pytest.mark.beam, pytest.mark.ray, pytest.mark.slow]
 
 DEADLINE = 3.0
 ANSWER_SECONDS = 5.0  # how long the actor is waited for when it is asked what it is at

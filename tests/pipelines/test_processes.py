@@ -16,8 +16,9 @@ import pytest
 
 from models.errors import WorkerCrashed
 from pipelines import processes
-from pipelines.processes import descendants, run_watched
+from pipelines.processes import run_watched
 from pipelines.runners import options_for, run
+from transforms.workers.family import descendants
 
 
 def test_result_is_that_of_the_work() -> None:
@@ -55,21 +56,6 @@ def test_hook_for_threads_is_put_back() -> None:
     assert threading.excepthook is before
 
 
-def test_descendants_are_found() -> None:
-    """A process started by a child counts too."""
-    child = subprocess.Popen(["sh", "-c", "sleep 60 & wait"])
-    try:
-        deadline = time.monotonic() + 5
-        while len(found := descendants(child.pid)) < 1 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert len(found) == 1
-        assert {child.pid, *found} <= set(descendants(os.getpid()))
-    finally:
-        for pid in [*descendants(child.pid), child.pid]:
-            os.kill(pid, signal.SIGKILL)
-        child.wait()
-
-
 class DieOn(beam.DoFn):  # type: ignore[misc]  # Beam ships no types
     """Kills its own process at one element."""
 
@@ -90,7 +76,7 @@ def test_killed_worker_process_stops_the_run() -> None:
         run(pipeline)
 
     assert time.monotonic() - begin < 30
-    commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in descendants(os.getpid())]
+    commands = [Path(f"/proc/{process.pid}/cmdline").read_bytes() for process in descendants(os.getpid())]
     assert not [c for c in commands if sys.executable.encode() in c and b"beam_worker" in c]
 
 

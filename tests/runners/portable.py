@@ -80,7 +80,8 @@ def serving(command: list[str], port: int, log: Path) -> Iterator[None]:
     """A process that serves at `port`; ended with all its children."""
     environment = {
         **os.environ,
-        "PYTHONPATH": str(ROOT),  # so that workers can import what the tests define
+        # So that workers can import what the tests define; and plug-ins, where a test has put some there.
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",  # the pool starts workers as plain `python`
     }
     with log.open("wb") as output:

@@ -10,7 +10,7 @@ from typing import ClassVar
 import pyarrow as pa
 
 from models.batch import BatchOp, OpSpec
-from transforms.workers.base import Running, WorkersSpec, run
+from transforms.workers.base import Running, WorkersSpec, built, run
 
 
 class InlineFuture:
@@ -53,11 +53,15 @@ class InlineWorkers:
         self._ops: dict[tuple[str, str], InlineOp] = {}
 
     def remote(self, spec: OpSpec, name: str) -> InlineOp:
-        """The op of this process under this name."""
+        """The op of this process under this name.
+
+        Raises:
+            ConfigError: it cannot be built.
+        """
         key = (name, spec.fingerprint())
         with self._building:
             if key not in self._ops:
-                self._ops[key] = InlineOp(spec.build())
+                self._ops[key] = InlineOp(built(spec, name))
         return self._ops[key]
 
     def close(self) -> None:
@@ -68,4 +72,4 @@ class InlineWorkers:
 @contextmanager
 def start(spec: WorkersSpec) -> Iterator[Running]:
     """Nothing to start: encoders run inside the Beam processes."""
-    yield Running(spec, "inline: encoders run inside the Beam processes, without Ray")
+    yield Running(spec, "inline: encoders run inside the Beam processes, without Ray", lambda: 0)

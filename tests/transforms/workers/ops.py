@@ -28,23 +28,15 @@ class Doubled:
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch with y and pid, unless it is to misbehave."""
-        if self._first_time():
+        if self._spec.misbehave != "never" and self._concerned(batch) and not self._spec.seen():
             _misbehave(self._spec.misbehave)
         time.sleep(self._spec.seconds)
         y = pc.multiply(batch.column("x"), 2)
         pid = pa.array(np.full(batch.num_rows, os.getpid()), pa.int64())
         return batch.append_column("y", y).append_column("pid", pid)
 
-    def _first_time(self) -> bool:
-        """Whether to misbehave now: always without a `once` file, else only while it does not exist."""
-        if self._spec.misbehave == "never":
-            return False
-        if self._spec.once is None:
-            return True
-        if Path(self._spec.once).exists():
-            return False
-        Path(self._spec.once).touch()
-        return True
+    def _concerned(self, batch: pa.RecordBatch) -> bool:
+        return self._spec.poison is None or self._spec.poison in batch.column("x").to_pylist()
 
 
 def _misbehave(how: str) -> None:
@@ -60,6 +52,8 @@ def _misbehave(how: str) -> None:
         raise MemoryError
     elif how == "cuda_memory":
         raise OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+    elif how == "device":
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
     elif how == "data":
         raise ZeroDivisionError("row 3")
 
@@ -68,7 +62,7 @@ class OutOfMemoryError(RuntimeError):
     """Named as torch names its own."""
 
 
-Misbehaviour = Literal["never", "die", "hang", "spin", "refuse", "memory", "cuda_memory", "data", "build"]
+Misbehaviour = Literal["never", "die", "hang", "spin", "refuse", "memory", "cuda_memory", "device", "data"]
 
 
 class DoubledSpec(OpSpec):
@@ -78,16 +72,41 @@ class DoubledSpec(OpSpec):
 
     misbehave: Misbehaviour = "never"
     """What to do instead of the work."""
+    poison: int | None = None
+    """The x that makes it misbehave; every batch does when not given."""
+    build_fails: Literal["no", "config", "missing", "memory", "device", "die"] = "no"
+    """What happens instead of building."""
     once: str | None = None
     """A file that is made when misbehaving; there is no misbehaving once it exists."""
     seconds: float = 0.0
     """How long the work takes."""
 
     def build(self) -> BatchOp:
-        """The op, or the ConfigError of a missing folder of weights."""
-        if self.misbehave == "build":
-            raise ConfigError([Problem("modalities.photo.encoder.weights", "must be a folder; got 'weights/none'")])
+        """The op, unless building is to fail."""
+        if self.build_fails != "no" and not self.seen():
+            _fail_to_build(self.build_fails)
         return Doubled(self)
+
+    def seen(self) -> bool:
+        """Whether it has misbehaved before; never without a `once` file, which is made here."""
+        if self.once is None:
+            return False
+        if Path(self.once).exists():
+            return True
+        Path(self.once).touch()
+        return False
+
+
+def _fail_to_build(how: str) -> None:
+    if how == "config":
+        raise ConfigError([Problem("modalities.photo.encoder.weights", "must be a folder; got 'weights/none'")])
+    if how == "missing":
+        raise FileNotFoundError(2, "No such file or directory", "weights/none")
+    if how == "memory":
+        raise OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+    if how == "device":
+        raise RuntimeError("No CUDA GPUs are available")
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 class NarrowSpec(DoubledSpec):

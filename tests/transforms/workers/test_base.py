@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from models.errors import MemoryExceeded
+from models.errors import ConfigError, MemoryExceeded, WorkerDied
 from tests.transforms.workers.ops import DoubledSpec, batch
-from transforms.workers.base import WorkersSpec, run
+from transforms.workers.base import MEMORY_SECONDS, WorkersSpec, built, is_device_failure, run
 
 
 @pytest.mark.parametrize("address", ["inline", "local", "auto", "ray://head.example:10001", "10.0.0.5:6379"])
@@ -23,7 +23,9 @@ def test_unknown_addresses(address: str) -> None:
         WorkersSpec(address=address)
 
 
-@pytest.mark.parametrize("setting", [{"gpus": -1}, {"replicas": 0}, {"deadline": 0}, {"max_restarts": -1}])
+@pytest.mark.parametrize(
+    "setting", [{"gpus": -1}, {"replicas": 0}, {"deadline": 0}, {"max_restarts": -1}, {"max_crashes": -1}]
+)
 def test_impossible_numbers(setting: dict[str, float]) -> None:
     """Numbers below their least value are refused."""
     with pytest.raises(ValidationError):
@@ -35,6 +37,7 @@ def test_inline_needs_no_ray() -> None:
     with WorkersSpec(address="inline").start() as running:
         assert running.spec.address == "inline"
         assert "without Ray" in running.found
+        assert running.restarts() == 0
 
 
 def test_other_runtime_errors_pass() -> None:
@@ -49,3 +52,52 @@ def test_other_runtime_errors_pass() -> None:
     with pytest.raises(RuntimeError, match="shapes differ") as caught:
         run(op, batch())
     assert not isinstance(caught.value, MemoryExceeded)
+
+
+@pytest.mark.parametrize(
+    ("error", "lost"),
+    [
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), True),
+        (RuntimeError("HIP error: invalid device function"), True),
+        (RuntimeError("No CUDA GPUs are available"), True),
+        (type("AcceleratorError", (RuntimeError,), {})("device-side assert triggered"), True),
+        (type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory"), False),
+        (RuntimeError("shapes differ; no CUDA error"), False),
+        (ValueError("CUDA error"), False),
+    ],
+)
+def test_failures_of_the_device_are_told_apart(error: Exception, lost: bool) -> None:
+    """By torch's class, or the words that its older parts begin with; running out of memory is not one."""
+    assert is_device_failure(error) == lost
+
+
+def test_a_failed_device_is_no_fault_of_the_batch() -> None:
+    """In this process there is no other device to go to: the run ends with exit 75."""
+    with pytest.raises(WorkerDied, match="must have a working device; got RuntimeError: CUDA error"):
+        run(DoubledSpec(misbehave="device").build(), batch())
+
+
+def test_an_op_without_memory_to_be_built_is_a_config_error() -> None:
+    """It is not tried again where nothing could have become free."""
+    with pytest.raises(ConfigError, match="worker large must load; got OutOfMemoryError: CUDA out of memory"):
+        built(DoubledSpec(build_fails="memory"), "large")
+
+
+def test_attempts_to_build_without_memory_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two attempts are one pause."""
+    pauses: list[float] = []
+    monkeypatch.setattr("time.sleep", pauses.append)
+
+    with pytest.raises(ConfigError):
+        built(DoubledSpec(build_fails="memory"), "large", attempts=2)
+
+    assert pauses == [MEMORY_SECONDS]
+
+
+def test_other_failures_to_build_are_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Missing weights stay missing."""
+    monkeypatch.setattr("time.sleep", lambda _seconds: pytest.fail("it waited"))
+
+    with pytest.raises(ConfigError, match="FileNotFoundError"):
+        built(DoubledSpec(build_fails="missing"), "missing", attempts=3)

@@ -17,7 +17,8 @@ import pytest
 from models.errors import ConfigError, TemporaryError
 from tests.transforms.workers.ops import DoubledSpec, batch
 from transforms.workers.base import WorkersSpec
-from transforms.workers.ray_actors import RayWorkers, share_of
+from transforms.workers.ray_ops import RayWorkers
+from transforms.workers.ray_start import share_of
 
 ROOT = Path(__file__).parents[3]
 
