@@ -3,7 +3,7 @@
 Whatever a step raises is of one of four classes, told apart here and nowhere else:
 
     DATA           the step fails on a value                 halve; the row that is left is to blame
-    MEMORY         the batch does not fit                    halve; remembered sizes are the encoders' affair
+    MEMORY         the batch does not fit                    halve; whoever asks may remember what fitted
     DEATH          a worker died while at this very batch    once more as it is, then halve
     CONFIGURATION  everything that no row can be blamed for  stop the run at once
                    (models, settings, storage, access, a worker that cannot be had)
@@ -61,6 +61,8 @@ class Verdict:
     """The result for the rows that came through, in order; None when there is none."""
     guilty: Mapping[int, Failure]
     """Position in the batch -> why that row did not."""
+    fits: int
+    """Most rows that came through in one call; as many as the batch has if nothing failed."""
 
 
 def judge(batch: pa.RecordBatch, call: Call, first: Callable[[], pa.RecordBatch] | None = None) -> Verdict:
@@ -85,7 +87,7 @@ def judge_halves(batch: pa.RecordBatch, call: Call) -> Verdict:
     left, right = (_part(half, call) for half in (batch.slice(0, middle), batch.slice(middle)))
     good = [verdict.good for verdict in (left, right) if verdict.good is not None]
     guilty = {**left.guilty, **{middle + row: failure for row, failure in right.guilty.items()}}
-    return Verdict(pa.concat_batches(good) if good else None, guilty)
+    return Verdict(pa.concat_batches(good) if good else None, guilty, max(left.fits, right.fits))
 
 
 def _part(batch: pa.RecordBatch, call: Call) -> Verdict:
@@ -95,7 +97,7 @@ def _part(batch: pa.RecordBatch, call: Call) -> Verdict:
 def _judge(batch: pa.RecordBatch, call: Call, first: Callable[[], pa.RecordBatch], attempts: int) -> Verdict:
     """One attempt; deaths have `attempts` before they count."""
     try:
-        return Verdict(first(), {})
+        return Verdict(first(), {}, batch.num_rows)
     except Exception as error:  # told apart by class: what is not the rows' fault goes on its way
         fault = classify(error)
         if fault is Fault.CONFIGURATION:
@@ -104,7 +106,7 @@ def _judge(batch: pa.RecordBatch, call: Call, first: Callable[[], pa.RecordBatch
     if fault is Fault.DEATH and attempts > 1:
         return _judge(batch, call, lambda: call(batch), attempts - 1)
     if batch.num_rows == 1:
-        return Verdict(None, {0: failure})
+        return Verdict(None, {0: failure}, 0)
     return judge_halves(batch, call)
 
 

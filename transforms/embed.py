@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +22,11 @@ TOO_LARGE = "embedding_out_of_memory"
 """Issue code: the value alone does not fit into the worker's memory."""
 CODES = (NON_FINITE, TOO_LARGE)
 
+Ceilings: TypeAlias = dict[str, int]
+"""Modality -> most values that its worker takes at once, where that was found out; lives as long as the process."""
+
+_LOG = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Call:
@@ -28,12 +35,15 @@ class Call:
     modality: str
     op: RemoteOp
     values: pa.RecordBatch
-    future: Future
+    futures: Sequence[Future]
+    ceilings: Ceilings
 
     @classmethod
-    def submit(cls, modality: str, op: RemoteOp, values: pa.RecordBatch) -> Call:
-        """Send the values to the worker."""
-        return cls(modality, op, values, op.submit(values))
+    def submit(cls, modality: str, op: RemoteOp, values: pa.RecordBatch, ceilings: Ceilings) -> Call:
+        """Send the values to the worker, in as many pieces as are known to be needed."""
+        most = ceilings.get(modality, values.num_rows)
+        pieces = [values.slice(start, most) for start in range(0, values.num_rows, most)]
+        return cls(modality, op, values, [op.submit(piece) for piece in pieces], ceilings)
 
     def result(self) -> Encoded:
         """The embeddings; a batch that fails is halved (see `transforms.blame`).
@@ -44,7 +54,7 @@ class Call:
             WorkerDied: the worker is gone for good.
         """
         try:
-            verdict = judge(self.values, lambda half: self.op.submit(half).result(), self.future.result)
+            verdict = judge(self.values, lambda half: self.op.submit(half).result(), self._first)
         except ConfigError as error:
             raise error.at(f"modalities.{self.modality}.encoder") from error
         memory = [failure for failure in verdict.guilty.values() if failure.fault is Fault.MEMORY]
@@ -53,7 +63,23 @@ class Call:
                 f"modalities.{self.modality}: a value must fit into its worker's memory; got {len(memory)} values of "
                 f"which not one does: {memory[0].error}"
             )
+        self._remember(verdict)
         return self._encoded(verdict)
+
+    def _first(self) -> pa.RecordBatch:
+        return pa.concat_batches([future.result() for future in self.futures])
+
+    def _remember(self, verdict: Verdict) -> None:
+        """Where all rows came through, but not at once, it was too many: the next batches are cut beforehand."""
+        known = self.ceilings.get(self.modality, self.values.num_rows)
+        if not verdict.guilty and verdict.fits < known:
+            self.ceilings[self.modality] = verdict.fits
+            _LOG.warning(
+                "modalities.%s: %d values at once are too many for its worker; from now on at most %d",
+                self.modality,
+                known,
+                verdict.fits,
+            )
 
     def _encoded(self, verdict: Verdict) -> Encoded:
         name = emb_column(self.modality)
@@ -125,10 +151,13 @@ class Embed:
 
     def __init__(self, ops: Mapping[str, RemoteOp]) -> None:
         self._ops = dict(ops)
+        self._ceilings: Ceilings = {}
 
     def submit(self, batch: pa.RecordBatch) -> Pending:
         """Start encoding a cleaned batch and return at once."""
-        calls = tuple(Call.submit(m, op, batch.select([clean_column(m)])) for m, op in self._ops.items())
+        calls = tuple(
+            Call.submit(m, op, batch.select([clean_column(m)]), self._ceilings) for m, op in self._ops.items()
+        )
         rest = [name for name in batch.schema.names if name not in map(clean_column, self._ops)]
         return Pending(batch.select(rest), calls, batch.nbytes)
 

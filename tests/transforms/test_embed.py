@@ -138,6 +138,32 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does() -> None:
     assert result.equals(Embed(ops()).submit(cleaned()).result().batch)
 
 
+def test_what_fitted_is_remembered(caplog: pytest.LogCaptureFixture) -> None:
+    """The next batch of four is cut into two at once, and nothing fails any more."""
+    small = SmallMemory(ops()["note"], most=2)
+    embed = Embed({**ops(), "note": small})
+    embed.submit(cleaned()).result()
+    small.asked.clear()
+
+    result = embed.submit(cleaned()).result().batch
+
+    assert small.asked == [2, 2]
+    assert result.equals(Embed(ops()).submit(cleaned()).result().batch)
+    assert "modalities.note: 4 values at once are too many for its worker; from now on at most 2" in caplog.text
+
+
+def test_a_poison_row_makes_no_batch_smaller() -> None:
+    """It was to blame, and not the number of its neighbours."""
+    poisoned = Poisoned(ops()["note"], WorkerCrashed("killed"))
+    embed = Embed({**ops(), "note": poisoned})
+    embed.submit(cleaned()).result()
+    poisoned.asked.clear()
+
+    embed.submit(cleaned().slice(0, 2)).result()
+
+    assert poisoned.asked == [2]
+
+
 def test_a_worker_without_room_for_any_value_stops_the_run() -> None:
     """Halving ends at one row each: only more memory helps, and a night of masked values would hide that."""
     small = SmallMemory(ops()["note"], most=0)
