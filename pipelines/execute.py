@@ -28,7 +28,7 @@ from transforms.project import Project
 from transforms.recipe import Recipe
 from transforms.sinks.base import Manifest, Part, RunInfo
 from transforms.sinks.layout import Layout
-from transforms.sinks.lease import Lease
+from transforms.sinks.lease import Lease, is_left_behind
 from transforms.sinks.manifest import read_manifest
 from transforms.sinks.parquet import ParquetSink, ParquetSinkSpec
 from transforms.sinks.preflight import check_output, free_bytes
@@ -141,10 +141,12 @@ def execute(
     """
     began = clock()
     sink = work.sink.build()
-    if sink.is_published() and not work.layout.staging(work.info.run_id).root.exists():
+    published = sink.is_published()
+    if published and is_tidy(work):
         return _already_published(work, clock() - began)
-    refuse_foreign(work.layout.root, work.info.date, work.job.name)
-    check_output(work.sink.path, bytes_needed=least_bytes(work))
+    if not published:
+        refuse_foreign(work.layout.root, work.info.date, work.job.name)
+        check_output(work.sink.path, bytes_needed=least_bytes(work))
     with Lease.acquire(work.layout.leases, work.job.name, work.info.date) as lease:
         sweep_abandoned(work.layout.root, work.info)
         if sink.is_published():  # by whoever held the lease before, perhaps killed before it had tidied up
@@ -154,6 +156,12 @@ def execute(
             return complete(
                 work, sink, lease, planned_rows(work), beam_args, details=details, accept=accept, clock=clock
             )
+
+
+def is_tidy(work: Work) -> bool:
+    """Whether an earlier run of the same work left nothing to be cleaned up: neither staging nor a lease."""
+    layout, info = work.layout, work.info
+    return not layout.staging(info.run_id).root.exists() and not is_left_behind(layout.leases, info.job, info.date)
 
 
 def _already_published(work: Work, seconds: float) -> Outcome:

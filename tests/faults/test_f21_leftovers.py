@@ -20,7 +20,7 @@ from tests.pipelines.tiny_jobs import DATE, records
 from tests.transforms.sinks.samples import rows, run_info, write_unit
 from tests.transforms.sinks.systems import WithoutExchange
 from transforms.sinks import storage
-from transforms.sinks.durable import write_json
+from transforms.sinks.durable import read_json, write_json
 from transforms.sinks.layout import Layout
 from transforms.sinks.lease import Lease
 from transforms.sinks.parquet import ParquetSinkSpec
@@ -128,3 +128,18 @@ def test_a_night_begins_beside_leftovers_as_without(tiny_night: TinyNight) -> No
     tiny_night.run()
     assert (stale.exists(), foreign.exists()) == (False, True)
     assert tiny_night.published().num_rows == 50
+
+
+def test_a_lease_of_a_run_that_died_tidying_up_is_given_back(tiny_night: TinyNight) -> None:
+    """All was published and staging gone when it was killed: the same command finds that, and leaves nothing."""
+    tiny_night.run()
+    path = Layout(tiny_night.out).leases / f"shop-{DATE}.json"
+    record = read_json(path)
+    dead = {**record["owner"], "started": "0"}  # no process of this number started then
+    write_json(path, {**record, "released": False, "owner": dead})
+
+    again = tiny_night.run()
+
+    assert again.status == "already published"
+    assert read_json(path)["released"]
+    tiny_night.assert_sound()

@@ -218,6 +218,12 @@ def may_be_held(folder: Path, job: str, date: str, clock: Clock | None = None) -
     return record.age(taker, clock) <= record.ttl + slack
 
 
+def is_left_behind(folder: Path, job: str, date: str, clock: Clock | None = None) -> bool:
+    """Whether a job and date have a lease that its holder can no longer give back."""
+    record = _read(_path_of(folder, job, date))
+    return record is not None and not record.released and record.is_free(Owner.this_process(), clock or SystemClock())
+
+
 def _path_of(folder: Path, job: str, date: str) -> Path:
     return folder / f"{safe_name(f'{job}-{date}')}.json"
 

@@ -18,7 +18,7 @@ from tests.transforms.sinks.systems import LosesAnswers
 from transforms.sinks import storage
 from transforms.sinks.clock import FakeClock
 from transforms.sinks.durable import read_json
-from transforms.sinks.lease import Lease, may_be_held
+from transforms.sinks.lease import Lease, is_left_behind, may_be_held
 from transforms.sinks.owner import Owner
 from transforms.sinks.retry import Patience
 
@@ -218,3 +218,16 @@ def test_a_lease_that_cannot_be_given_back_hides_nothing(tmp_path: Path, monkeyp
     assert may_be_held(tmp_path, "retail", DATE, clock)
     clock.advance(61)
     assert _acquire(tmp_path, clock).number == 2
+
+
+def test_a_lease_of_the_dead_is_left_behind(tmp_path: Path) -> None:
+    """Not before there is one, not while its holder lives, not once it is released."""
+    clock = FakeClock()
+    known = [is_left_behind(tmp_path, "retail", DATE, clock)]
+    with _acquire(tmp_path, clock):
+        known.append(is_left_behind(tmp_path, "retail", DATE, clock))
+    known.append(is_left_behind(tmp_path, "retail", DATE, clock))
+    _acquire(tmp_path, clock, replace(Owner.this_process(), started="0"))  # no process of this number started then
+    known.append(is_left_behind(tmp_path, "retail", DATE, clock))
+
+    assert known == [False, False, False, True]
