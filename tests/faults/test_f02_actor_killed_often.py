@@ -51,7 +51,7 @@ def test_a_worker_that_never_begins_is_given_up(tmp_path: Path, monkeypatch: pyt
 
     assert (done.code, done.out) == (75, "")
     assert "worker note must live until it begins a batch; 2 died before" in done.err
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 120  # 20 s when nothing else runs
     assert not list(night.out.glob("features/*/*.parquet"))
     night.order(monkeypatch)
     assert run(night).code == 0
