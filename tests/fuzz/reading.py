@@ -38,14 +38,15 @@ def read_file(content: bytes) -> int:
     """
     path = Path(_folder().name) / "input.parquet"
     path.write_bytes(content)
-    file = _described(path)
+    file = described(path)
     if file is None:
         return 0
     schema, refused = schemas.unify([(file.name, file.schema)], ())
     return 0 if refused else sum(_read_group(unit, schema) for unit in _units(file))
 
 
-def _described(path: Path) -> InputFile | None:
+def described(path: Path) -> InputFile | None:
+    """The file as the child process describes it; None where it refuses it, or dies of it."""
     with open_file(str(path), path.name) as opened:
         try:
             footer = fetch_footer(opened)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.files import tables
 from tests.fuzz.mutations import mutated
-from tests.fuzz.reading import read_file
+from tests.fuzz.reading import described, read_file
+
+FINDINGS = Path(__file__).with_name("findings")
 
 
 def test_whole_files_are_read() -> None:
@@ -29,3 +33,11 @@ def test_a_column_whose_name_is_no_utf8() -> None:
 
     for place in names:  # in the schema, and in each row group's columns
         read_file(file[: place + 5] + b"\x9b" + file[place + 6 :])
+
+
+def test_a_footer_at_which_pyarrow_aborts(tmp_path: Path) -> None:
+    """Found by coverage-guided fuzzing: size statistics of the wrong length end the process, so the child meets them."""
+    path = tmp_path / "input.parquet"
+    path.write_bytes(FINDINGS.joinpath("wrong_level_histogram.parquet").read_bytes())
+
+    assert described(path) is None
