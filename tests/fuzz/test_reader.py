@@ -36,7 +36,7 @@ def test_a_column_whose_name_is_no_utf8() -> None:
 
 
 def test_a_footer_at_which_pyarrow_aborts(tmp_path: Path) -> None:
-    """Found by coverage-guided fuzzing: size statistics of the wrong length end the process, so the child meets them."""
+    """Found by coverage-guided fuzzing: statistics of a wrong length end the process, so the child meets them."""
     path = tmp_path / "input.parquet"
     path.write_bytes(FINDINGS.joinpath("wrong_level_histogram.parquet").read_bytes())
 
