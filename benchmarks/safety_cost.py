@@ -59,7 +59,7 @@ GUARDS: Mapping[str, tuple[str, ...]] = {
     ),
     "preflight: output, leftovers": (
         "transforms.sinks.parquet:ParquetSink.is_published",
-        "pipelines.execute:refuse_foreign_output",
+        "pipelines.execute:refuse_foreign",
         "pipelines.execute:check_output",
         "pipelines.execute:sweep_abandoned",
     ),
