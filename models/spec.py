@@ -89,10 +89,11 @@ def discover(family: str) -> dict[str, type[Spec[Any]]]:
         ConfigError: a file of the family defines no Spec, or one whose kind is not the file's name.
     """
     package = importlib.import_module(FAMILIES[family])
+    helpers: frozenset[str] = getattr(package, "HELPERS", frozenset())
     kinds: dict[str, type[Spec[Any]]] = {}
     for module_info in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
         name = module_info.name
-        if name == "base" or name.startswith("_") or module_info.ispkg:
+        if name == "base" or name.startswith("_") or name in helpers or module_info.ispkg:
             continue
         module = importlib.import_module(f"{package.__name__}.{name}")
         found = [

@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from models.encoders.base import EncoderSpec
 from models.errors import ConfigError, Problem
-from models.fusion.base import FusionSpec
-from models.heads.base import HeadSpec
 from models.schema import (
     CREATED_TIMESTAMP,
     EVENT_TIMESTAMP,
@@ -29,6 +27,10 @@ from pipelines.job import Execution, Input, Job, Modality, Quarantine, Training
 from transforms.modalities.base import ModalitySpec
 from transforms.sinks.parquet import ParquetSinkSpec
 from transforms.workers.base import WorkersSpec
+
+if TYPE_CHECKING:  # these load torch, which nobody needs who only reads a job file
+    from models.fusion.base import FusionSpec
+    from models.heads.base import HeadSpec
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _KEYS = (

@@ -10,7 +10,7 @@ from models.artifacts import load
 from models.evaluate.comparison import Comparison, compare
 from models.fusion.base import Fusion, FusionSpec
 from models.heads.base import LabelHead, LabelHeadSpec
-from models.learn.supervised import Fitted
+from models.learn.fitting import Fitted
 from pipelines import tables
 from pipelines.history import embed_history, plan_embedding, read_split
 from pipelines.job import Job

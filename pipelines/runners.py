@@ -21,6 +21,8 @@ from models import errors
 from models.errors import AmalgamError, InternalError, TemporaryError, UsageError
 from models.spec import nearest
 from pipelines import bereaved
+from pipelines.cores import cores as cores
+from pipelines.cores import helpful_processes as helpful_processes
 from pipelines.processes import run_watched
 
 # Named, because Beam's own default (DirectRunner) may look for a binary to download.
@@ -59,21 +61,6 @@ def options_for(beam_args: Sequence[str], *, processes: int | None = None) -> Pi
         flags += [f"--runner={name}", *_one_machine(flags, processes or cores())]
     # Nothing that travels is defined in the main module, so there is no session of it to save.
     return PipelineOptions(flags, save_main_session=False)
-
-
-# A worker process costs some 8 s of a core to start (Beam, torch), in which another one does 2,500 rows of the retail
-# night: see docs/runners.md.
-ROWS_PER_PROCESS: Final = 2500
-
-
-def helpful_processes(rows: int) -> int:
-    """As many worker processes as make a run over so many rows faster on this machine."""
-    return max(1, min(cores(), rows // ROWS_PER_PROCESS))
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def _one_machine(flags: Sequence[str], processes: int) -> list[str]:

@@ -11,7 +11,7 @@ from models.errors import ConfigError, Problem
 from models.evaluate.comparison import Comparison, compare
 from models.heads.base import LabelHeadSpec
 from models.learn.data import Split
-from models.learn.supervised import Fitted
+from models.learn.fitting import Fitted
 from models.schema import FUSED
 from pipelines import quantities
 from pipelines.evaluate import comparison_text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
@@ -27,6 +26,8 @@ def key_hashes(keys: pa.Array) -> npt.NDArray[np.uint64]:
     SipHash with two fixed hash keys (pandas.util.hash_array): two different keys among 10 million collide with a
     probability of about 1e-25.
     """
+    import pandas as pd  # takes longer to load than all else here, and `plan` only asks which keys are usable
+
     if not (pt.is_string(keys.type) or pt.is_binary(keys.type)):
         keys = keys.cast(pa.string())
     raw = np.asarray(keys.cast(pa.binary()).to_numpy(zero_copy_only=False), dtype=object)

@@ -3,3 +3,6 @@
 from pkgutil import extend_path
 
 __path__ = extend_path(__path__, __name__)
+
+HELPERS = frozenset({"comparison", "metrics"})
+"""Files that define no kind: `discover` leaves them alone, so that a list of kinds needs no torch."""

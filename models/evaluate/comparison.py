@@ -14,7 +14,7 @@ from models.evaluate.base import Interval, bootstrap_over_groups
 from models.evaluate.metrics import METRICS, Float64, headline
 from models.heads.base import LabelHeadSpec
 from models.learn.data import Examples, Split
-from models.learn.supervised import Fitted, Learner
+from models.learn.fitting import Fitted, Learner
 
 BASELINE, FUSED = "baseline", "fused"
 SMALLEST_PATTERN = 30  # rows: below, a metric per presence pattern says more about chance than about the model

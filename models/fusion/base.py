@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
 from models.encoders.base import projection
+from models.fusion._spec import FusionSpec as FusionSpec
 from models.layers import Linear
-from models.spec import Spec, digest
+from models.spec import digest
 
 # Standardized inputs are cut here: a coordinate that is nearly constant in the training rows (a rare n-gram) would
 # otherwise dominate its row. A normal value passes ±8 once in 10^15.
@@ -46,21 +46,6 @@ class Fusion(nn.Module):
 
     def observe(self, x: Tensor, mask: Tensor) -> None:
         """Note the scale of the inputs of all training rows (`x`, `mask` as in `forward`) before training starts."""
-
-
-class FusionSpec(Spec[Fusion]):
-    """Describes a fusion; `inputs` is filled in from the job's encoders."""
-
-    derived: ClassVar[frozenset[str]] = frozenset({"inputs"})
-
-    dim: int = Field(default=256, ge=2, le=8192)
-    """Width F of the fused vector."""
-    seed: int = 0
-    """Seed of the initial projections."""
-    trained: bool = True
-    """Whether `amalgam train` fits it; if not, it stays a seeded orthogonal projection and only heads are trained."""
-    inputs: dict[str, int] = {}
-    """Modality -> width of its embedding, in the order of the mask's columns."""
 
 
 def keep_present(x: Tensor, mask: Tensor) -> Tensor:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
 from pydantic import Field
-from torch import Tensor, nn
 
 from models.errors import ConfigError
-from models.fusion.base import Fused, Fusion, FusionSpec, Projections, orthogonal
-from models.layers import Linear, linear
+from models.fusion._spec import FusionSpec
 
-# The MLP starts as a tenth of the linear path, so that training begins near the plain projection.
-INITIAL_MLP_SCALE = 0.1
+if TYPE_CHECKING:
+    from models.fusion.base import Fusion
 
 
 class ConcatSpec(FusionSpec):
@@ -32,58 +29,6 @@ class ConcatSpec(FusionSpec):
         """
         if not self.inputs:
             raise ConfigError("inputs must name at least one modality; got none")
+        from models.fusion._concat import ConcatFusion
+
         return ConcatFusion(self)
-
-
-class ConcatFusion(Fusion):
-    """A linear path, which is the seeded orthogonal projection before training, and an MLP beside it.
-
-    u [B, M·F] ──┬── P ────────────────── + ── z [B, F]
-    k [B, M] ────┴── U ── GELU ── V ──────┘
-
-    The share of modality m is ‖P_m u_m‖ / Σ over present of ‖P_j u_j‖, P_m the columns of P that read block m:
-    its part in the linear path. (If all of these are zero, the present modalities share equally.)
-    """
-
-    def __init__(self, spec: ConcatSpec) -> None:
-        super().__init__()
-        names, dim = list(spec.inputs), spec.dim
-        self.projections = Projections(spec.inputs, dim, spec.seed, trained=spec.trained)
-        self.absent = nn.Parameter(torch.zeros(len(names), dim))  # [M, F], e_m
-        blocks = [orthogonal(dim, dim, spec.seed, f"concat {name}") for name in names]
-        # P_m, output coordinate first. P stays as it is: W_m, which is trained, can express any linear path through it.
-        self.register_buffer("blocks", torch.stack(blocks) / len(names))  # [M, F, F]
-        self.mlp = _mlp(len(names), spec) if spec.trained else None
-
-    def forward(self, x: Tensor, mask: Tensor) -> Fused:
-        """See `Fusion.forward`."""
-        parts = self.projections(x, mask)  # [B, M, F]
-        u = torch.where(mask.unsqueeze(-1), parts, self.absent)  # [B, M, F]
-        blocks = self.get_buffer("blocks")
-        contributions = torch.stack([linear(u[:, m], block) for m, block in enumerate(blocks)], dim=1)  # [B, M, F]
-        z = contributions.sum(dim=1)  # [B, F]
-        if self.mlp is not None:
-            z = z + self.mlp(torch.cat([u.flatten(1), mask.to(u.dtype)], dim=1))
-        return Fused(z, _norm_shares(contributions.detach(), mask), parts)
-
-    def observe(self, x: Tensor, mask: Tensor) -> None:
-        """See `Fusion.observe`."""
-        self.projections.observe(x, mask)
-
-
-def _norm_shares(contributions: Tensor, mask: Tensor) -> Tensor:
-    """`[B, M, F]` contributions to `[B, M]` shares by norm; equal shares where all norms are 0."""
-    norms = contributions.norm(dim=-1).masked_fill(~mask, 0)  # [B, M]
-    norms = torch.where(norms.sum(dim=-1, keepdim=True) > 0, norms, mask.to(norms.dtype))
-    return norms / norms.sum(dim=-1, keepdim=True)
-
-
-def _mlp(modalities: int, spec: ConcatSpec) -> nn.Module:
-    """U, GELU, V; seeded, whatever the state of torch's global generator."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(spec.seed)
-        first, last = Linear(modalities * (spec.dim + 1), spec.hidden), Linear(spec.hidden, spec.dim)
-    with torch.no_grad():
-        last.weight.mul_(INITIAL_MLP_SCALE)
-        last.bias.zero_()
-    return nn.Sequential(first, nn.GELU(), last)

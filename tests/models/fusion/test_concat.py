@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from models.errors import ConfigError
-from models.fusion.concat import ConcatFusion, ConcatSpec
+from models.fusion._concat import ConcatFusion
+from models.fusion.concat import ConcatSpec
 
 INPUTS = {"photo": 4, "review": 3}
 

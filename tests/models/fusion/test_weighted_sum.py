@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from models.errors import ConfigError
-from models.fusion.weighted_sum import WeightedSumFusion, WeightedSumSpec
+from models.fusion._weighted_sum import WeightedSumFusion
+from models.fusion.weighted_sum import WeightedSumSpec
 
 INPUTS = {"photo": 4, "review": 3, "visits": 2}
 

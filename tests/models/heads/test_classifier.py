@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from models.errors import ConfigError
-from models.heads.classifier import CLASSES_METADATA, ClassifierHead, ClassifierSpec
+from models.heads._classifier import ClassifierHead
+from models.heads.classifier import CLASSES_METADATA, ClassifierSpec
 from models.schema import DIM_METADATA
 
 

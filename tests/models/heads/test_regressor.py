@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from models.errors import ConfigError
-from models.heads.regressor import RegressorHead, RegressorSpec
+from models.heads._regressor import RegressorHead
+from models.heads.regressor import RegressorSpec
 
 
 def head(**settings: object) -> RegressorHead:

@@ -19,8 +19,9 @@ from models.heads.base import LabelHeadSpec
 from models.heads.classifier import ClassifierSpec
 from models.heads.regressor import RegressorSpec
 from models.learn.data import Examples
+from models.learn.fitting import Fitted
 from models.learn.network import JointNetwork, with_targets
-from models.learn.supervised import Fitted, SupervisedSpec
+from models.learn.supervised import SupervisedSpec
 from tests.models.samples import DIMS, examples
 
 FUSIONS = [WeightedSumSpec(dim=8), ConcatSpec(dim=8, hidden=8)]

@@ -1,0 +1,79 @@
+"""What describes every head, without the modules: a job file is read and planned without loading torch."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+import pyarrow as pa
+from pydantic import Field
+
+from models.arrow import Float32
+from models.spec import Spec
+
+if TYPE_CHECKING:
+    from models.heads.base import Head, LabelHead
+
+Task = Literal["binary", "multiclass", "regression"]
+"""What a label head predicts; decides which metrics apply."""
+
+
+class HeadSpec(Spec["Head"]):
+    """Describes a head; `input_dim` and what the labels taught (classes, scale) are filled in by training."""
+
+    derived: ClassVar[frozenset[str]] = frozenset({"input_dim"})
+
+    input_dim: int = 0
+    """Width F of the fused vector."""
+
+    @abstractmethod
+    def label_column(self) -> str:
+        """The column of the training table that holds the label."""
+
+    @abstractmethod
+    def output_fields(self, name: str) -> list[pa.Field]:
+        """The columns that a head of this name publishes; all non-nullable."""
+
+    @abstractmethod
+    def output_columns(self, name: str, scores: Float32) -> dict[str, pa.Array]:
+        """Published arrays, in the order of `output_fields`, from the scores of n rows."""
+
+    @abstractmethod
+    def build(self) -> Head:
+        """The head; torch is loaded here."""
+
+
+class LabelHeadSpec(HeadSpec):
+    """Describes a label head: the label's column and a small network."""
+
+    label: str
+    """Column of the training table that holds the label; rows where it is null are left out for this head."""
+    hidden: int = Field(default=64, ge=0, le=8192)
+    """Width of a hidden layer; 0: none, the head is linear in the fused vector."""
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    """Share of the fused vector's coordinates that are left out at random, in training only."""
+
+    def label_column(self) -> str:
+        """The column of the training table that holds the label."""
+        return self.label
+
+    @property
+    @abstractmethod
+    def task(self) -> Task:
+        """What is predicted; known after `fitted`."""
+
+    @abstractmethod
+    def fitted(self, labels: pa.Array, input_dim: int) -> Self:
+        """The Spec with what the training labels teach (classes, scale) filled in.
+
+        Raises:
+            ConfigError: the labels cannot be learned from (wrong type, no value, only one class).
+        """
+
+    @abstractmethod
+    def targets(self, labels: pa.Array) -> Float32:
+        """float32 `[n]`: class index, or value in the label's units; NaN where there is no usable label."""
+
+    @abstractmethod
+    def build(self) -> LabelHead:
+        """The head; its weights are random until loaded or trained."""

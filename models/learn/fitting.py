@@ -1,0 +1,159 @@
+"""The supervised learner at work, and what it gives; `supervised` describes it."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from models.errors import ConfigError
+from models.fusion.base import Fusion, FusionSpec
+from models.heads.base import LabelHead, LabelHeadSpec
+from models.learn.data import Examples
+from models.learn.losses import cosine_rate, modality_dropout
+from models.learn.network import JointNetwork, Rows, fuse, with_targets
+from models.learn.supervised import SupervisedSpec
+
+
+class Epoch(NamedTuple):
+    """One line of the training's history."""
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What training gives: modules in evaluation mode, and the Specs that rebuild them."""
+
+    fusion_spec: FusionSpec
+    fusion: Fusion
+    head_specs: dict[str, LabelHeadSpec]
+    heads: dict[str, LabelHead]
+    history: list[Epoch] = field(default_factory=list)
+
+    @torch.inference_mode()
+    def fuse(self, examples: Examples) -> Tensor:
+        """`[N, F]` fused vectors of rows that each have at least one modality."""
+        return fuse(self.fusion, examples.x, examples.mask)
+
+    @torch.inference_mode()
+    def scores(self, examples: Examples) -> dict[str, Tensor]:
+        """Head -> `[N]` or `[N, K]` published scores of rows that each have at least one modality."""
+        z = self.fuse(examples)
+        return {name: head.scores(z) for name, head in self.heads.items()}
+
+
+class Learner(Protocol):
+    """Fits a fusion and its heads."""
+
+    def fit(
+        self, fusion: FusionSpec, heads: Mapping[str, LabelHeadSpec], train: Examples, validation: Examples
+    ) -> Fitted:
+        """Modules that are fitted to `train`, stopped and calibrated on `validation`."""
+        ...
+
+
+class SupervisedLearner:
+    """Minimises Σ over heads of [ loss(z) + 0.1 · mean over present m of loss_m(h_m) ]."""
+
+    def __init__(self, spec: SupervisedSpec) -> None:
+        self.spec = spec
+
+    def fit(
+        self, fusion: FusionSpec, heads: Mapping[str, LabelHeadSpec], train: Examples, validation: Examples
+    ) -> Fitted:
+        """Fit fusion and heads; rows with a null label are left out for that head.
+
+        Args:
+            fusion: its `inputs` are taken from `train`; frozen if not `trained`.
+            heads: name -> Spec; `input_dim` and what labels teach are filled in here.
+            train: rows to learn from.
+            validation: other groups' rows: early stopping and calibration.
+
+        Raises:
+            ConfigError: there is no head, or a head's labels cannot be learned from.
+        """
+        if not heads:
+            raise ConfigError("heads must name at least one head to train; got none")
+        fusion = type(fusion).model_validate({**fusion.model_dump(), "inputs": train.inputs})
+        specs = {name: head.fitted(train.labels[head.label], fusion.dim) for name, head in heads.items()}
+        with seeded(self.spec.seed):
+            network = JointNetwork(fusion, specs)
+            if fusion.trained:
+                network.fusion.observe(train.x, train.mask)
+            history = self._optimize(network, with_targets(train, specs), with_targets(validation, specs))
+            network.calibrate(with_targets(validation, specs))
+        return Fitted(fusion, network.fusion, specs, dict(network.label_heads()), history)
+
+    def _optimize(self, network: JointNetwork, train: Rows, validation: Rows) -> list[Epoch]:
+        spec, generator = self.spec, torch.Generator().manual_seed(self.spec.seed)
+        epoch_steps = -(-len(train.mask) // spec.batch_rows)
+        epochs = min(spec.epochs, -(-spec.steps // epoch_steps))
+        steps = epochs * epoch_steps
+        optimizer = _optimizer(network, spec)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: cosine_rate(step, steps, spec.warmup))
+        history: list[Epoch] = []
+        best, best_epoch, best_state = float("inf"), 0, network.state_dict()
+        for epoch in range(epochs):
+            loss = self._epoch(network, train, optimizer, schedule, generator)
+            judged = network.judge(validation)
+            history.append(Epoch(epoch, loss, judged))
+            if not math.isfinite(judged):
+                raise ConfigError(f"training.learning_rate must be small enough to converge; got {spec.learning_rate}")
+            if judged < best:
+                best, best_epoch, best_state = judged, epoch, copy.deepcopy(network.state_dict())
+            elif epoch - best_epoch >= spec.patience:
+                break
+        network.load_state_dict(best_state)
+        network.eval()
+        return history
+
+    def _epoch(
+        self,
+        network: JointNetwork,
+        train: Rows,
+        optimizer: torch.optim.Optimizer,
+        schedule: torch.optim.lr_scheduler.LambdaLR,
+        generator: torch.Generator,
+    ) -> float:
+        """One pass over the training rows in a fresh order; the mean loss."""
+        network.train()
+        order = torch.randperm(len(train.mask), generator=generator)
+        total = 0.0
+        for rows in torch.split(order, self.spec.batch_rows):
+            batch = train.take(rows)
+            shown = modality_dropout(batch.mask, self.spec.modality_dropout, generator)
+            loss = network.loss(batch._replace(mask=shown), self.spec.unimodal_weight)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves Tensor.backward untyped
+            nn.utils.clip_grad_norm_(network.parameters(), self.spec.clip)
+            optimizer.step()
+            schedule.step()
+            total += loss.item() * len(rows)
+        return total / len(order)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Torch's global generator from this seed inside the block, and as it was afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def _optimizer(network: nn.Module, spec: SupervisedSpec) -> torch.optim.Optimizer:
+    """AdamW that decays matrices only: biases and fusion weights have no reason to be near 0."""
+    trainable = [p for p in network.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trainable if p.ndim >= 2], "weight_decay": spec.weight_decay},
+        {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW([g for g in groups if g["params"]], lr=spec.learning_rate)
