@@ -108,6 +108,17 @@ def embedding_size(config: Json, modality: str) -> int | None:
     return _first(config, SIZE_KEYS)
 
 
+def filled_config(folder: Path) -> Json:
+    """config.json with the defaults of its model type filled in; empty for a type that transformers does not know."""
+    from transformers import AutoConfig
+
+    try:
+        found: Json = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True).to_dict()
+    except (OSError, ValueError, KeyError):  # what transformers raises for such a type
+        return {}
+    return found
+
+
 def file_hashes(folder: Path) -> dict[str, str]:
     """Relative path -> sha256 of every file that decides what the model computes; each hashed once until it changes."""
     files = sorted({path for pattern in SAFE_FILES for path in folder.rglob(pattern) if path.is_file()})

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
 
 from models.arrow import Float32
-from models.encoders.base import EncoderSpec
+from models.encoders.base import EncoderSpec, Waste
 from models.errors import ConfigError
-from models.pretrained import Json, check_safe, embedding_size, file_hashes, locate, read_json
+from models.pretrained import Json, check_safe, embedding_size, file_hashes, filled_config, locate, read_json
 from models.spec import JobPath
+
+if TYPE_CHECKING:
+    from models.inference import PretrainedModel
 
 
 class HuggingFaceSpec(EncoderSpec):
@@ -30,8 +34,12 @@ class HuggingFaceSpec(EncoderSpec):
     """Length of the embedding, where config.json does not say it or is not at hand when planning."""
     normalize: bool | None = None
     """Scale embeddings to length 1; by default as the folder's sentence-transformers files say."""
+    truncate_dim: int | None = Field(None, ge=1)
+    """Keep the first numbers of each embedding only, for models trained for it (Matryoshka)."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Precision of the model; auto is bfloat16 on GPUs that have it and float32 elsewhere."""
+    compile: bool = False
+    """Run the model through torch.compile: slower to start, faster on GPUs; needs a C++ compiler."""
     device: str = "auto"
     """`auto` (a GPU where there is one), `cpu`, `cuda` or `cuda:<number>`."""
 
@@ -50,15 +58,21 @@ class HuggingFaceSpec(EncoderSpec):
 
     @property
     def output_dim(self) -> int:
-        """Length of the embedding, from `dim` or from config.json.
+        """Length of the embedding, from `dim` or from config.json, and not more than `truncate_dim`.
 
         Raises:
-            ConfigError: neither says it.
+            ConfigError: neither says it, or it is less than `truncate_dim`.
         """
         size = self.dim or embedding_size(self.config(), self.modality)
+        # Released configurations leave out what is the default of their type (SigLIP: nearly everything).
+        size = size or embedding_size(filled_config(self.folder()), self.modality)
         if size is None:
             raise ConfigError(f"dim must be given for {self.weights}, because its config.json does not say the size")
-        return size
+        if self.truncate_dim is None:
+            return size
+        if self.truncate_dim > size:
+            raise ConfigError(f"truncate_dim must be at most the model's own length {size}; got {self.truncate_dim}")
+        return self.truncate_dim
 
     def folder(self, *, download: bool = False) -> Path:
         """Where the files lie; see `models.pretrained.locate`."""
@@ -88,6 +102,53 @@ class HuggingFaceSpec(EncoderSpec):
         folder = self.folder(download=True)
         check_safe(folder)
         return folder
+
+    def load_model(self, folder: Path, *, layer: int = -1) -> PretrainedModel:
+        """The model of a folder from `safe_folder`, as these settings want it.
+
+        Raises:
+            ConfigError: it cannot be loaded, or has no such layer.
+        """
+        from models.inference import load
+
+        return load(
+            folder,
+            self.modality,
+            self.device,
+            self.dtype,
+            layer=layer,
+            truncate_dim=self.truncate_dim,
+            compiled=self.compile,
+        )
+
+
+class WasteMeter:
+    """Counts padding; an encoder's batches may run in several threads of a process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waste = Waste()
+
+    def add(self, rows: int, longest: int, real: int) -> None:
+        """A batch of so many rows, filled up to the longest of them."""
+        with self._lock:
+            self._waste += Waste(rows * longest, real)
+
+    def total(self) -> Waste:
+        """The sum of all batches."""
+        with self._lock:
+            return self._waste
+
+
+def rows_at_once(asked: int | Literal["auto"], device: str) -> int:
+    """Rows of one sub-batch; `auto` is 16 on CPUs, and on GPUs 256, which the bounds on tokens and seconds cut down.
+
+    MiniLM on one thread over texts of 5 to 250 words, in shares of the best speed: 0.60 at 1 row, 1.00 at 8 and at 16,
+    0.92 at 32, 0.72 at 64, 0.49 at 256, where activations no longer fit the caches.
+    """
+    if asked == "auto":
+        return 16 if device == "cpu" else 256
+    return asked
 
 
 def check_width(embedding: Float32, dim: int, weights: str) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, Protocol
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,33 @@ class Encoder(Protocol):
 
     def __call__(self, values: pa.Array) -> Float32:
         """float32 `[n, dim]` for n values without nulls; row i depends on value i only."""
+        ...
+
+
+@dataclass(frozen=True)
+class Waste:
+    """How much of what a model computed was padding, in its own unit (tokens, samples)."""
+
+    padded: int = 0
+    """What was computed, padding included."""
+    real: int = 0
+    """What of it stood for input."""
+
+    def __add__(self, other: Waste) -> Waste:
+        return Waste(self.padded + other.padded, self.real + other.real)
+
+    @property
+    def share(self) -> float:
+        """The part that was padding, 0 where nothing was computed."""
+        return 1 - self.real / self.padded if self.padded else 0.0
+
+
+@runtime_checkable
+class Padded(Protocol):
+    """An encoder that fills values up to a common length, and counts what that costs."""
+
+    def waste(self) -> Waste:
+        """Everything since the encoder was built."""
         ...
 
 

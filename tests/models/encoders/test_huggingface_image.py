@@ -11,8 +11,7 @@ import torch
 from transformers import AutoModel, CLIPConfig, CLIPModel, ConvNextConfig, ConvNextModel
 
 from models.arrow import from_numpy
-from models.encoders.huggingface_image import HuggingFaceImageSpec, Preprocessing, read_preprocessing
-from models.errors import ConfigError
+from models.encoders.huggingface_image import HuggingFaceImageSpec
 from tests.models.encoders.tiny_models import SIZE, image_folder, write_json
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, SIZE, SIZE, 3)).astype(np.uint8)
@@ -47,41 +46,18 @@ def test_pooling_is_that_of_the_states(folder: Path, pooling: str, choose: Any) 
 
 
 def test_size_and_cleaning_are_asked_for(folder: Path) -> None:
-    """The cleaner is told the processor's size; the length is in config.json."""
+    """The cleaner is told what the ViT processor does: a stretched square, bilinear. The length is in config.json."""
     spec = HuggingFaceImageSpec(weights=str(folder))
 
-    assert spec.requires() == {"size": SIZE}
+    assert spec.requires() == {"size": SIZE, "edge": SIZE, "fit": "stretch", "resample": "bilinear", "shrink_to": 4}
     assert spec.output_dim == 16
 
 
-@pytest.mark.parametrize(
-    ("stored", "expected"),
-    [
-        ({"size": 24}, Preprocessing(24, 1 / 255, (0.5,) * 3, (0.5,) * 3)),
-        (
-            {"size": {"shortest_edge": 40}, "do_center_crop": True, "crop_size": {"height": 32, "width": 32}},
-            Preprocessing(32, 1 / 255, (0.5,) * 3, (0.5,) * 3),
-        ),
-        (
-            {"size": {"shortest_edge": 40}, "do_normalize": False, "do_rescale": False},
-            Preprocessing(40, 1.0, (0.0,) * 3, (1.0,) * 3),
-        ),
-        ({}, Preprocessing(16, 1 / 255, (0.5,) * 3, (0.5,) * 3)),
-    ],
-)
-def test_preprocessing_is_read(tmp_path: Path, stored: dict[str, Any], expected: Preprocessing) -> None:
-    """Sizes in all their spellings, and what is switched off; without a file the model's own size."""
-    write_json(tmp_path / "preprocessor_config.json", stored)
+def test_sub_batches_change_nothing(folder: Path) -> None:
+    """The embeddings of one picture at a time are those of all at once."""
+    one, all_ = (HuggingFaceImageSpec(weights=str(folder), max_batch=most).build() for most in (1, 64))
 
-    assert read_preprocessing(tmp_path, {"image_size": 16}) == expected
-
-
-def test_a_size_that_is_not_square_is_refused(tmp_path: Path) -> None:
-    """Cleaned pictures are square."""
-    write_json(tmp_path / "preprocessor_config.json", {"size": {"height": 16, "width": 32}})
-
-    with pytest.raises(ConfigError, match="size of a square picture"):
-        read_preprocessing(tmp_path, {})
+    np.testing.assert_allclose(one(PICTURES), all_(PICTURES), rtol=0, atol=1e-6)
 
 
 def test_feature_maps_are_averaged(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ import torch
 from pydantic import ValidationError
 from transformers import AutoModel, AutoTokenizer
 
-from models.encoders.huggingface_text import HuggingFaceTextSpec, smallest, stored_pooling
+from models.arrow import Float32
+from models.encoders.base import Padded, Waste
+from models.encoders.huggingface_text import HuggingFaceTextSpec
 from models.errors import ConfigError
 from models.spec import parse
 from tests.models.encoders.tiny_models import WORDS, text_folder, write_json
@@ -78,11 +80,18 @@ def test_the_size_is_known_without_weights(copied: Path) -> None:
 
 
 def test_a_size_that_nobody_knows_must_be_given(copied: Path) -> None:
-    """A config.json without a width asks for `dim`, and a wrong `dim` is found when encoding."""
-    write_json(copied / "config.json", {"model_type": "bert"})
+    """A config.json of a type that transformers does not know, without a width, asks for `dim`."""
+    write_json(copied / "config.json", {"model_type": "homemade"})
 
     with pytest.raises(ConfigError, match="dim must be given"):
         _ = HuggingFaceTextSpec(weights=str(copied)).output_dim
+
+
+def test_a_size_that_goes_without_saying_is_known(copied: Path) -> None:
+    """Released configurations leave out what is the default of their type: 768 for BERT."""
+    write_json(copied / "config.json", {"model_type": "bert"})
+
+    assert HuggingFaceTextSpec(weights=str(copied)).output_dim == 768
 
 
 def test_a_wrong_size_is_found(folder: Path) -> None:
@@ -127,33 +136,6 @@ def test_steps_that_are_not_known_are_refused(copied: Path) -> None:
     assert HuggingFaceTextSpec(weights=str(copied), pooling="mean").recipe(copied).pooling == "mean"
 
 
-@pytest.mark.parametrize(
-    ("settings", "pooling"),
-    [
-        ({"pooling_mode": "lasttoken"}, "last"),
-        ({"pooling_mode": ["cls"]}, "cls"),
-        ({"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}, "mean"),
-        ({}, "mean"),
-    ],
-)
-def test_stored_poolings_are_understood(settings: dict[str, Any], pooling: str) -> None:
-    """Today's key and the older flags."""
-    assert stored_pooling(settings, Path("folder")) == pooling
-
-
-@pytest.mark.parametrize("settings", [{"pooling_mode": "max"}, {"pooling_mode": ["cls", "mean"]}])
-def test_other_stored_poolings_are_refused(settings: dict[str, Any]) -> None:
-    """Maximum, and several at once, are not offered."""
-    with pytest.raises(ConfigError, match="pooling must be cls, mean or last"):
-        stored_pooling(settings, Path("folder"))
-
-
-def test_the_smallest_limit_counts() -> None:
-    """Limits that say nothing are passed over."""
-    assert smallest(None, 512, int(1e30)) == 512
-    assert smallest(None, int(1e30)) is None
-
-
 def test_a_revision_must_be_a_commit() -> None:
     """Branches and tags move, so they pin nothing."""
     with pytest.raises(ValidationError, match="commit hash of 40 hex digits"):
@@ -172,6 +154,112 @@ def test_relative_folders_start_at_the_job_file_and_hub_names_do_not() -> None:
     assert isinstance(name, HuggingFaceTextSpec)
     assert name.weights == "org/bert"
     assert name.content() == {"org/bert": HASH}
+
+
+def test_a_prefix_goes_before_the_folders_prompt(copied: Path) -> None:
+    """`prefix` stands before every text, instead of the folder's default prompt; none at all is "" (not null)."""
+    write_json(
+        copied / "config_sentence_transformers.json", {"prompts": {"query": "the "}, "default_prompt_name": "query"}
+    )
+
+    def embedded(prefix: str | None) -> Float32:
+        row: Float32 = HuggingFaceTextSpec(weights=str(copied), prefix=prefix).build()(pa.array(["shoes"]))[0]
+        return row
+
+    for prefix, text in (("good ", "good shoes"), ("", "shoes"), (None, "the shoes")):
+        np.testing.assert_allclose(embedded(prefix), states_of(copied, text).mean(0).numpy(), atol=1e-5)
+
+
+def test_truncated_vectors_are_normalized_again(folder: Path, copied: Path) -> None:
+    """Matryoshka: the first k numbers, of length 1 where that is asked for; k is planned with, without weights."""
+    whole = HuggingFaceTextSpec(weights=str(folder)).build()(pa.array(TEXTS))
+
+    short = HuggingFaceTextSpec(weights=str(folder), truncate_dim=5).build()(pa.array(TEXTS))
+    unit = HuggingFaceTextSpec(weights=str(folder), truncate_dim=5, normalize=True).build()(pa.array(TEXTS))
+
+    np.testing.assert_array_equal(short, whole[:, :5])
+    np.testing.assert_allclose(unit, short / np.linalg.norm(short, axis=1, keepdims=True), rtol=1e-6)
+    (copied / "model.safetensors").unlink()
+    assert HuggingFaceTextSpec(weights=str(copied), truncate_dim=5).output_dim == 5
+    with pytest.raises(ConfigError, match="truncate_dim must be at most the model's own length 16; got 17"):
+        _ = HuggingFaceTextSpec(weights=str(copied), truncate_dim=17).output_dim
+
+
+def test_long_texts_are_the_mean_of_their_chunks(folder: Path) -> None:
+    """Chunks of 2 words between [CLS] and [SEP], of which the last holds 1: (2·a + 2·b + 1·c) / 5."""
+    spec = HuggingFaceTextSpec(weights=str(folder), long="chunk", max_tokens=4)
+
+    rows = spec.build()(pa.array(["good shoes arrived late again", "good shoes"]))
+
+    a, b, c = (states_of(folder, text).mean(0).numpy() for text in ("good shoes", "arrived late", "again"))
+    np.testing.assert_allclose(rows, [(2 * a + 2 * b + c) / 5, a], atol=1e-5)
+
+
+def test_chunks_may_overlap(folder: Path) -> None:
+    """With an overlap of 1, words 1-2 and 2-3: the mean of both, of length 1 at the end and not before."""
+    spec = HuggingFaceTextSpec(weights=str(folder), long="chunk", max_tokens=4, overlap=1, normalize=True)
+
+    row = spec.build()(pa.array(["good shoes arrived"]))[0]
+
+    mean = sum(states_of(folder, text).mean(0).numpy() for text in ("good shoes", "shoes arrived")) / 2
+    np.testing.assert_allclose(row, mean / np.linalg.norm(mean), atol=1e-5)
+
+
+def test_an_overlap_must_leave_room(folder: Path) -> None:
+    """Chunks of 4 tokens, two of them special, move on by one word at least."""
+    with pytest.raises(ConfigError, match="overlap must be less than the 2 tokens of a chunk; got 2"):
+        HuggingFaceTextSpec(weights=str(folder), long="chunk", max_tokens=4, overlap=2).build()
+
+
+def test_padding_is_counted(folder: Path) -> None:
+    """4, 3 and 3 tokens in batches of two rows: 2·4 + 3 places, over all calls."""
+    encoder = HuggingFaceTextSpec(weights=str(folder), max_batch_rows=2).build()
+    assert isinstance(encoder, Padded)
+    assert encoder.waste() == Waste(0, 0)
+
+    for _ in range(2):
+        encoder(pa.array(["good shoes", "hate", "late"]))
+
+    assert encoder.waste() == Waste(padded=22, real=20)
+    assert encoder.waste().share == pytest.approx(1 / 11)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"prefix": "the "}, {"prefix": ""}, {"pooling": "cls"}, {"normalize": True}, {"truncate_dim": 8}, {"layer": 1},
+        {"max_tokens": 8}, {"long": "chunk"}, {"overlap": 1}, {"dtype": "bfloat16"}, {"compile": True},
+    ],
+)  # fmt: skip
+def test_what_changes_results_is_in_the_fingerprint(folder: Path, setting: dict[str, Any]) -> None:
+    """Every setting that changes a number makes other embeddings; no recall may mix them."""
+    changed = HuggingFaceTextSpec.model_validate({"weights": str(folder), **setting})
+
+    assert changed.fingerprint() != HuggingFaceTextSpec(weights=str(folder)).fingerprint()
+
+
+@pytest.mark.parametrize("setting", [{"max_batch_tokens": 9}, {"max_batch_rows": 3}])
+def test_what_is_done_at_once_is_not_in_the_fingerprint(folder: Path, setting: dict[str, Any]) -> None:
+    """How rows are batched changes no embedding."""
+    changed = HuggingFaceTextSpec.model_validate({"weights": str(folder), **setting})
+
+    assert changed.fingerprint() == HuggingFaceTextSpec(weights=str(folder)).fingerprint()
+
+
+def test_a_folder_without_a_vocabulary_is_refused(copied: Path) -> None:
+    """transformers would make every word [UNK] without a complaint; `plan` finds it."""
+    (copied / "tokenizer.json").unlink()
+
+    with pytest.raises(ConfigError, match=r"weights must lie beside their tokenizer \(tokenizer\.json, .*holds none"):
+        HuggingFaceTextSpec(weights=str(copied)).check()
+
+
+def test_a_tokenizer_that_cannot_be_loaded_is_a_configuration_error(copied: Path) -> None:
+    """The folder is named."""
+    write_json(copied / "tokenizer.json", {"version": "1.0"})
+
+    with pytest.raises(ConfigError, match="must hold a tokenizer that transformers can load"):
+        HuggingFaceTextSpec(weights=str(copied)).build()
 
 
 def test_the_fingerprint_follows_content_and_not_the_place(folder: Path, copied: Path) -> None:
