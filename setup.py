@@ -38,6 +38,7 @@ setup(
     package_data={"models": ["py.typed"], "transforms": ["py.typed"], "pipelines": ["py.typed"]},
     install_requires=[
         "apache-beam>=2.77,<3",
+        "cykooz-resizer>=4,<5",
         "ftfy>=6.3",
         "matplotlib>=3.9",
         "numpy>=2",

@@ -1,4 +1,4 @@
-"""From untrusted bytes to a square of RGB pixels: signatures, limits, decoding, orientation, colour, size."""
+"""From untrusted bytes to a square of RGB pixels: signatures, limits, decoding, orientation, colour."""
 
 from __future__ import annotations
 
@@ -6,17 +6,23 @@ import struct
 import zlib
 from collections.abc import Sequence
 from io import BytesIO
-from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from transforms.modalities._picture_file import ORIENTATION, essence, exif_orientation
+from transforms.modalities._resizing import (
+    Geometry,
+    Pixels,
+    Window,
+    centred,
+    reduced,
+    resized,
+    resized_with_pillow,
+    window,
+)
 from transforms.modalities.external import Refused
-
-Fit: TypeAlias = Literal["crop", "pad", "stretch"]
-Pixels: TypeAlias = npt.NDArray[np.uint8]
 
 # What Pillow raises on damaged or hostile data: its parsers let Python's own errors through (an index past
 # the end, a key that is not there, a struct that is too short), its C code reports an absurd size in an inner
@@ -69,8 +75,7 @@ _SIGNATURES = (
 )
 
 _TILE_WIDTH, _TILE_LENGTH = 322, 323  # TIFF 6.0, section 15
-_FILTER = Image.Resampling.BICUBIC
-_GAP = 3.0  # reduce by whole steps first, down to 3 times the target: Pillow calls the result indistinguishable
+_BLOCK = 1_000_000  # pixels of 16 bits that are scaled at once: 8 MB of float64
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -80,9 +85,12 @@ _TRANSPOSE = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }  # EXIF 2.3, tag 0x0112: how to turn the stored picture upright
+_SIDEWAYS = {_TRANSPOSE[orientation] for orientation in (5, 6, 7, 8)}
+_AVERAGEABLE = {"L", "LA", "RGB", "RGBA", "RGBa", "I", "F"}
+_WITHOUT_WHITE = {"I", "F"}  # 32 bits and floats: no value is white by definition
 
 
-def decode(content: memoryview, formats: Sequence[str], max_pixels: int, size: int, fit: Fit) -> Pixels:
+def decode(content: memoryview, formats: Sequence[str], max_pixels: int, geometry: Geometry) -> Pixels:
     """One picture as uint8 RGB `[size, size, 3]`, upright, on white.
 
     Raises:
@@ -99,7 +107,7 @@ def decode(content: memoryview, formats: Sequence[str], max_pixels: int, size: i
         with Image.open(BytesIO(file.content), formats=[name]) as image:
             if max(image.width * image.height, _tile_pixels(image)) > max_pixels:
                 raise Refused("too_large")
-            return np.asarray(_square(image, file.exif, size, fit))
+            return _square(image, file.exif, geometry)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise Refused("too_large") from None
     except DECODE_ERRORS:
@@ -118,14 +126,28 @@ def _tile_pixels(image: Image.Image) -> int:
     return int(tags.get(_TILE_WIDTH, 0)) * int(tags.get(_TILE_LENGTH, 0))
 
 
-def _square(image: Image.Image, exif: memoryview | None, size: int, fit: Fit) -> Image.Image:
-    image.draft(None, (2 * size, 2 * size))  # JPEG alone: decodes at 1/2, 1/4 or 1/8 where twice `size` remains
+def _square(image: Image.Image, exif: memoryview | None, geometry: Geometry) -> Pixels:
+    full = image.size
+    if not geometry.exact:
+        least = geometry.shrink_to * geometry.edge
+        image.draft(None, (least, least))  # JPEG alone: at 1/2, 1/4 or 1/8
+    shrunk = image.size != full
     image.load()
     turn = _TRANSPOSE.get(_orientation(image, exif))
-    small = _rgb(_resized(_averageable(image), size, fit))
-    if small.size != (size, size):
-        small = _centred_on_white(small, size)
-    return small if turn is None else small.transpose(turn)  # turning the small one: each fit is symmetric
+    target = window(full if shrunk else image.size, geometry, sideways=turn in _SIDEWAYS)
+    even = _averageable(image)
+    if even.mode in _WITHOUT_WHITE or not geometry.exact:
+        even = reduced(even, target.turned() if turn in _SIDEWAYS else target)
+    # Turned before it is resized: the other order differs where the middle falls between two pixels.
+    upright = even if turn is None else even.transpose(turn)
+    return centred(_scaled(upright, target, geometry), geometry.size)
+
+
+def _scaled(image: Image.Image, target: Window, geometry: Geometry) -> Pixels:
+    """`[height, width, 3]`, or 1 where it is grey."""
+    if image.mode in _WITHOUT_WHITE:
+        return _stretched(np.asarray(resized_with_pillow(image, target, geometry.resample), dtype=np.float64))
+    return resized(_on_white(image), target, geometry)
 
 
 def _orientation(image: Image.Image, exif: memoryview | None) -> int:
@@ -136,52 +158,41 @@ def _orientation(image: Image.Image, exif: memoryview | None) -> int:
 
 
 def _averageable(image: Image.Image) -> Image.Image:
-    """The image in a mode whose pixel values may be averaged: palette indices and colour keys may not."""
+    """The image in a mode whose pixel values may be averaged: palette indices, colour keys and inks may not."""
+    if image.mode.startswith("I;16"):
+        return _eight_bits(image)
     if image.mode == "1":
         return image.convert("L")
     if image.mode in ("P", "PA") or (image.mode in ("L", "RGB") and "transparency" in image.info):
         return image.convert("RGBA" if image.has_transparency_data else "RGB")
-    return image
+    return image if image.mode in _AVERAGEABLE else image.convert("RGB")
 
 
-def _resized(image: Image.Image, size: int, fit: Fit) -> Image.Image:
-    width, height = image.size
-    target, box = (size, size), (0.0, 0.0, float(width), float(height))
-    if fit == "crop":
-        side = min(width, height)
-        left, top = (width - side) / 2, (height - side) / 2
-        box = (left, top, left + side, top + side)
-    elif fit == "pad":
-        scale = size / max(width, height)
-        target = (max(1, round(width * scale)), max(1, round(height * scale)))
-    gap = None if image.mode.startswith("I;16") else _GAP  # Pillow cannot reduce 16-bit images by whole steps
-    return image.resize(target, _FILTER, box=box, reducing_gap=gap)
+def _eight_bits(image: Image.Image) -> Image.Image:
+    values = np.asarray(image)
+    scaled = np.empty(values.shape, dtype=np.uint8)
+    rows = max(1, _BLOCK // image.width)
+    for start in range(0, image.height, rows):
+        scaled[start : start + rows] = np.rint(values[start : start + rows] / 257)  # 65535 = 255 · 257
+    return Image.fromarray(scaled)
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    """RGB; transparency on white, 16 bits scaled to 8, values without a defined white stretched to 0..255."""
-    if image.mode.startswith("I;16"):
-        image = Image.fromarray(np.rint(np.asarray(image) / 257).astype(np.uint8))  # 65535 = 255 · 257
-    elif image.mode in ("I", "F"):
-        image = Image.fromarray(_stretched(np.asarray(image, dtype=np.float64)))
-    elif image.mode in ("RGBA", "RGBa", "LA"):
-        white = Image.new("RGBA", image.size, "white")
-        white.alpha_composite(image.convert("RGBA"))
-        image = white
-    return image.convert("RGB")
+def _on_white(image: Image.Image) -> Image.Image:
+    """RGB or L; what is transparent lets white through."""
+    if image.mode in ("RGB", "L"):
+        return image
+    colours = image if image.mode == "RGBA" else image.convert("RGBA")
+    white = Image.new("RGB", image.size, "white")
+    white.paste(colours, mask=colours)
+    return white
 
 
 def _stretched(values: npt.NDArray[np.float64]) -> Pixels:
+    """`[height, width, 1]`: values without a defined white, of which the least becomes 0 and the largest 255."""
     finite = np.isfinite(values)
     if not finite.any():
         raise Refused("decode_failed")
     low, high = values[finite].min(), values[finite].max()
     scaled = (np.where(finite, values, low) - low) / max(high - low, np.finfo(np.float64).tiny)
-    stretched: Pixels = np.rint(scaled * 255).astype(np.uint8)
+    stretched: Pixels = np.rint(scaled * 255).astype(np.uint8)[..., None]
     return stretched
-
-
-def _centred_on_white(image: Image.Image, size: int) -> Image.Image:
-    square = Image.new("RGB", (size, size), "white")
-    square.paste(image, ((size - image.width) // 2, (size - image.height) // 2))
-    return square

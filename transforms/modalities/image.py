@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import pyarrow as pa
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from models.arrow import from_numpy
-from transforms.modalities._pixels import Fit, Pixels, decode
+from transforms.modalities._pixels import decode
+from transforms.modalities._resizing import Fit, Geometry, Resample
 from transforms.modalities.base import Cleaned, Cleaner, IssueLog, ModalitySpec
 from transforms.modalities.external import (
     EXTERNAL_CODES,
@@ -43,6 +44,16 @@ class ImageSpec(ModalitySpec):
     """Side of the square in pixels; an encoder may ask for another."""
     fit: Fit = "crop"
     """How an oblong picture becomes a square: `crop` its centre, `pad` it with white, or `stretch` it."""
+    edge: int | None = Field(default=None, ge=1, le=4096)
+    """What the shorter side (`crop`) or both (`stretch`) are scaled to before the centre is kept; null: `size`."""
+    resample: Resample = "bicubic"
+    """The filter that scales: `bilinear`, `bicubic` or `lanczos`."""
+    exact: bool = False
+    """Bit by bit the pixels of transformers' own image processors (without torchvision). Without it, scaling uses the
+    CPU's vector instructions (1 value in 200 is one level off), large JPEGs are shrunk while they are decoded, and what
+    has more than 4 million pixels then is averaged over blocks first."""
+    shrink_to: int = Field(default=2, ge=1, le=16)
+    """A JPEG is decoded at 1/2, 1/4 or 1/8 as long as its shorter side keeps so many times `edge`."""
     max_pixels: int = Field(default=40_000_000, ge=1, le=178_956_970)
     """Most pixels of a picture, read from its header. 40 Mpx is above what phones and most cameras store and
     costs 0.3 GB while an RGBA picture is decoded; Pillow itself refuses more than 178,956,970."""
@@ -52,6 +63,20 @@ class ImageSpec(ModalitySpec):
     """Formats that may be decoded; the content decides, not the name."""
     allowed_roots: AllowedRoots = ()
     """Folders or URIs under which pictures may be read by path; without any, paths are refused."""
+
+    @model_validator(mode="after")
+    def _edge_holds_the_square(self) -> Self:
+        if self.edge is not None and (self.edge < self.size or self.fit == "pad"):
+            wanted = (
+                "null, because `pad` scales the longer side" if self.fit == "pad" else f"at least size, {self.size}"
+            )
+            raise ValueError(f"edge must be {wanted}; got {self.edge}")
+        return self
+
+    @property
+    def geometry(self) -> Geometry:
+        """How a picture becomes a square."""
+        return Geometry(self.size, self.edge or self.size, self.fit, self.resample, self.exact, self.shrink_to)
 
     def input_columns(self) -> tuple[str, ...]:
         """The one column."""
@@ -82,24 +107,21 @@ class ImageCleaner:
 
     def __init__(self, spec: ImageSpec) -> None:
         self.spec = spec
+        self.geometry = spec.geometry
         self.resolve = Resolver(spec.allowed_roots, spec.max_bytes)
 
     def __call__(self, values: pa.Array) -> Cleaned:
         """RGB squares of n values; null where there is none."""
         log = IssueLog(len(values))
-        width = self.spec.size * self.spec.size * 3
-        pixels = np.zeros((len(values), width), dtype=np.uint8)  # [n, size·size·3]
+        size = self.spec.size
+        pixels = np.zeros((len(values), size, size, 3), dtype=np.uint8)
         valid = np.zeros(len(values), dtype=np.bool_)
         for row, content in enumerate(self.resolve(values, log)):
             if content is None:
                 continue
             try:
-                pixels[row] = self._decode(content).reshape(-1)
+                pixels[row] = decode(content, self.spec.formats, self.spec.max_pixels, self.geometry)
                 valid[row] = True
             except Refused as refused:
                 log.add(refused.code, row)
-        return Cleaned(from_numpy(pixels, valid), log.to_arrow())
-
-    def _decode(self, content: memoryview) -> Pixels:
-        spec = self.spec
-        return decode(content, spec.formats, spec.max_pixels, spec.size, spec.fit)
+        return Cleaned(from_numpy(pixels.reshape(len(values), size * size * 3), valid), log.to_arrow())

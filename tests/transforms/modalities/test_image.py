@@ -90,6 +90,61 @@ def test_stretch_fills_the_square() -> None:
     assert (pixels[:, 7:9] == GREEN).all()
 
 
+def test_an_edge_leaves_the_rim_out() -> None:
+    """Both sides scaled to 32, of which columns 12 to 19 are kept, well within the green from 10 to 21."""
+    pixels, _ = clean(encoded(OBLONG, "PNG"), fit="stretch", edge=32)
+
+    assert (pixels == GREEN).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"edge": 7}, "edge must be at least size, 8; got 7"),
+        ({"edge": 9, "fit": "pad"}, "edge must be null, because `pad` scales the longer side; got 9"),
+    ],
+)
+def test_an_edge_must_hold_the_square(settings: dict[str, Any], message: str) -> None:
+    """A square cannot be cut out of less, and padding has no rim to cut."""
+    with pytest.raises(ValueError, match=message):
+        ImageSpec.model_validate({"column": "photo", "size": SIDE, **settings})
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_extreme_sides_cost_little(exact: bool) -> None:
+    """A line of 20,000 pixels, which scaling by its shorter side would make 32 million, is cut first."""
+    line = Image.new("RGB", (20_000, 1), RED)
+    line.paste(GREEN, (9_990, 0, 10_010, 1))
+
+    pixels, _ = clean(encoded(line, "PNG"), exact=exact, size=40)
+
+    assert (pixels == GREEN).all()
+
+
+@pytest.mark.parametrize("fit", ["crop", "stretch", "pad"])
+def test_large_pictures_are_averaged_first(fit: str) -> None:
+    """Over 4 million pixels, blocks are averaged before scaling: the two halves of a picture stay where they are."""
+    halves = Image.new("RGB", (2_100, 2_100), RED)
+    halves.paste(GREEN, (1_050, 0, 2_100, 2_100))
+
+    pixels, _ = clean(encoded(halves, "PNG"), fit=fit)
+
+    assert (pixels[:, :3] == RED).all()
+    assert (pixels[:, -3:] == GREEN).all()
+
+
+def test_shrinking_keeps_what_is_asked_for() -> None:
+    """128 pixels for a square of 32 are decoded at 1/2 as long as twice the target is enough; four times needs all."""
+    rng = np.random.default_rng(0)
+    noise = Image.fromarray(rng.integers(0, 256, (128, 128, 3)).astype(np.uint8))
+    file = encoded(noise, "JPEG", quality=95)
+
+    two, four, whole = (clean(file, size=32, shrink_to=times)[0] for times in (2, 4, 16))
+
+    assert (four == whole).all()
+    assert (two != whole).any()
+
+
 def test_sixteen_bits_keep_their_order() -> None:
     """A ramp over all 16 bits becomes a ramp over all 8 bits, instead of being clipped at 255."""
     ramp = np.tile(np.linspace(0, 65535, 64).astype(np.uint16), (64, 1))
