@@ -9,7 +9,14 @@ import os
 for _pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_pool, "1")
 
+import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402  # imports numpy
 
 settings.register_profile("amalgam", deadline=None, print_blob=True)  # machines are shared: time says nothing
 settings.load_profile("amalgam")
+
+
+@pytest.fixture(autouse=True)
+def _own_notes(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test learns from another, or from its user's nights, how an encoder is best run."""
+    monkeypatch.setenv("AMALGAM_PLANS", str(tmp_path_factory.mktemp("plans")))

@@ -6,9 +6,9 @@ import gc
 import os
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Annotated, ClassVar, Final, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Annotated, ClassVar, Final, NamedTuple, Protocol, runtime_checkable
 
 import pyarrow as pa
 from pydantic import Field, field_validator
@@ -16,6 +16,7 @@ from pydantic import Field, field_validator
 from models.batch import BatchOp, OpSpec
 from models.errors import AmalgamError, ConfigError, MemoryExceeded, WorkerDied
 from models.spec import Spec
+from transforms.workers.layout import Auto, Plan
 
 
 class Future(Protocol):
@@ -64,6 +65,64 @@ class ReadsColumns(Protocol):
         ...
 
 
+class Usage(NamedTuple):
+    """What an op's workers did so far, all of them together."""
+
+    batches: int = 0
+    rows: int = 0
+    busy: float = 0.0
+    """Seconds at work."""
+    idle: float = 0.0
+    """Seconds in which a worker waited for its next batch, between its first and its last."""
+    computed: int = 0
+    """Tokens (or what else is padded), padding included; 0 where the op does not count them."""
+    real: int = 0
+    """The part of `computed` that was input."""
+    gpu_memory: int = 0
+    """Most bytes of a GPU that one worker held; 0 without a GPU."""
+    gpu_busy: float = 0.0
+    """Sum over `gpu_looks` of the part of the last moment (0 to 1) in which the GPU was at work."""
+    gpu_looks: int = 0
+
+    def plus(self, other: Usage) -> Usage:
+        """Both together."""
+        return Usage(
+            batches=self.batches + other.batches,
+            rows=self.rows + other.rows,
+            busy=self.busy + other.busy,
+            idle=self.idle + other.idle,
+            computed=self.computed + other.computed,
+            real=self.real + other.real,
+            gpu_memory=max(self.gpu_memory, other.gpu_memory),
+            gpu_busy=self.gpu_busy + other.gpu_busy,
+            gpu_looks=self.gpu_looks + other.gpu_looks,
+        )
+
+    def told(self) -> dict[str, float]:
+        """For people and manifests: seconds, rows and parts of a whole, without what is not known."""
+        told = {"rows": self.rows, "batches": self.batches, "busy_seconds": round(self.busy, 3)}
+        told |= {"idle_seconds": round(self.idle, 3), "waiting": round(self.waiting, 4)}
+        told |= {"padding": round(self.padding, 4)} if self.computed else {}
+        told |= {"gpu_memory": self.gpu_memory} if self.gpu_memory else {}
+        busy = self.gpu_utilization
+        return told if busy is None else told | {"gpu_utilization": round(busy, 4)}
+
+    @property
+    def waiting(self) -> float:
+        """Part of the time, 0 to 1, in which workers waited for input."""
+        return self.idle / (self.idle + self.busy) if self.idle else 0.0
+
+    @property
+    def padding(self) -> float:
+        """Part of the computed tokens that was padding, 0 to 1."""
+        return 1 - self.real / self.computed if self.computed else 0.0
+
+    @property
+    def gpu_utilization(self) -> float | None:
+        """Mean part of the time in which the GPU was at work, 0 to 1; None where it was not looked at."""
+        return self.gpu_busy / self.gpu_looks if self.gpu_looks else None
+
+
 class Running(NamedTuple):
     """Workers that were started or found for one run."""
 
@@ -73,6 +132,8 @@ class Running(NamedTuple):
     """One line for the user: what is there (Ray, Python, CPUs, GPUs, object store)."""
     restarts: Callable[[], int]
     """How many workers died and were started again so far; never waits long, and may be asked after the end too."""
+    usage: Callable[[], Mapping[str, Usage]]
+    """What the workers of each op did so far, those that died included; as patient as `restarts`."""
 
 
 # Ray reads these once, when it is imported.
@@ -82,6 +143,7 @@ RAY_ENVIRONMENT = {
     "RAY_NUM_REDIS_GET_RETRIES": "1",  # tries to reach a cluster that is away, 40 s each; the default 20 took 409 s
     "RAY_gcs_server_request_timeout_seconds": "20",  # of its 60, after which Ray ends a process without a head
 }
+DEADLINE_ROWS: Final = 128  # an image model of 0.5 images/s on a CPU takes 256 s for so many
 ADDRESS = re.compile(r"inline|local|auto|(ray://)?[^\s:/]+:\d{1,5}")
 
 
@@ -89,19 +151,26 @@ class WorkersSpec(Spec[Workers]):
     """Where encoders run: in the process itself, or in Ray actors (job file key `workers`)."""
 
     kind: ClassVar[str] = "workers"
-    derived: ClassVar[frozenset[str]] = frozenset({"namespace", "gpus_per_actor", "outlived", "token"})
+    derived: ClassVar[frozenset[str]] = frozenset(
+        {"namespace", "gpus_per_actor", "outlived", "token", "plans", "notes", "own_gpus"}
+    )
 
     address: str = "local"
     """`inline` (no Ray), `local` (a Ray that lives as long as the run), `auto` (the Ray that runs here),
     `ray://host:port` (a cluster, through its client port) or `host:port` (this machine is part of it)."""
     gpus: Annotated[float, Field(ge=0)] | None = None
     """GPUs for all encoders together; all that Ray has when not given."""
-    replicas: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
-    """Actors per encoder; `auto` is one per GPU, or one on a machine without GPUs."""
-    threads: Annotated[int, Field(ge=1)] = 1
-    """CPU threads of one actor; more help only when there are more cores than actors and Beam processes."""
+    replicas: Annotated[int, Field(ge=1)] | Auto = "auto"
+    """Actors per encoder; `auto` is one per GPU, and on CPUs what was measured to be fastest (one if nothing was)."""
+    threads: Annotated[int, Field(ge=1)] | Auto = "auto"
+    """CPU threads of one actor; `auto` is what was measured to be fastest (one if nothing was)."""
+    batch: Annotated[int, Field(ge=1)] | Auto = "auto"
+    """Rows that an encoder with weights runs at once; `auto` is what was measured, else the encoder's own setting."""
+    measuring: Annotated[float, Field(ge=0, le=3600)] = 20.0
+    """Seconds that a run may spend on finding out what `auto` should be, where no earlier run has; 0: none."""
     deadline: Annotated[float, Field(gt=0)] = 300.0
-    """Seconds that an actor may work on one batch before it counts as hung and is replaced."""
+    """Seconds that an actor may work on one batch before it counts as hung and is replaced; a batch of more than 128
+    rows has more, in proportion."""
     startup: Annotated[float, Field(gt=0)] = 900.0
     """Seconds that an actor may take to start and load its weights."""
     max_restarts: Annotated[int, Field(ge=0)] = 3
@@ -117,6 +186,12 @@ class WorkersSpec(Spec[Workers]):
     """Whether Ray outlives the run, so that the actors must end themselves when the run's driver is gone."""
     token: bool = False
     """Whether Ray asks for a token; the token itself stays where Ray keeps it, on each machine."""
+    own_gpus: int = 0
+    """GPUs of this machine that the run uses, where it shares them out itself."""
+    plans: dict[str, Plan] = {}
+    """Op -> how it is run, where that was found out."""
+    notes: str | None = None
+    """Folder in which the processes of an inline run write down what their ops did."""
 
     @field_validator("address")
     @classmethod
@@ -125,12 +200,26 @@ class WorkersSpec(Spec[Workers]):
             raise ValueError("must be inline, local, auto, ray://host:port or host:port")
         return value
 
+    def plan(self, name: str) -> Plan:
+        """How the op of this name is run: as was found out, else as configured, `auto` being one."""
+        given = {"replicas": self.replicas, "threads": self.threads}
+        return self.plans.get(name) or Plan.model_validate({k: 1 if v == "auto" else v for k, v in given.items()})
+
+    def patience(self, rows: int) -> float:
+        """Seconds that an actor may work on a batch of so many rows."""
+        return self.deadline * max(1.0, rows / DEADLINE_ROWS)
+
+    def gpus_of(self, name: str) -> float:
+        """GPUs that each actor of this op holds."""
+        gpus = self.plan(name).gpus
+        return self.gpus_per_actor if gpus is None else gpus
+
     def build(self) -> Workers:
         """The workers for this process, connected to the run's Ray when first used."""
         if self.address == "inline":
             from transforms.workers.inline import InlineWorkers
 
-            return InlineWorkers()
+            return InlineWorkers(self)
         _prepare_ray()
         if self.token:
             # Ray asks for its token by name, except on `local` and `auto`, and reads this when it is imported.
@@ -139,8 +228,12 @@ class WorkersSpec(Spec[Workers]):
 
         return RayWorkers(self)
 
-    def start(self, ops: int = 1) -> AbstractContextManager[Running]:
-        """Start or find the workers of a run in which `ops` ops share them; nothing is left on exit.
+    def start(self, ops: Mapping[str, OpSpec] | int = 1, rows: int | None = None) -> AbstractContextManager[Running]:
+        """Start or find the workers of a run; nothing is left on exit.
+
+        Args:
+            ops: the ops that share them, by name; their number alone where nothing is to be found out about them.
+            rows: how many rows the run will send; a short run is not worth a measurement.
 
         Raises (on entering):
             ConfigError: versions of Ray or Python differ, or there are fewer GPUs than configured.
@@ -149,11 +242,11 @@ class WorkersSpec(Spec[Workers]):
         if self.address == "inline":
             from transforms.workers import inline
 
-            return inline.start(self)
+            return inline.start(self, ops, rows)
         _prepare_ray()
         from transforms.workers import ray_start
 
-        return ray_start.start(self, ops)
+        return ray_start.start(self, ops, rows)
 
 
 def _prepare_ray() -> None:

@@ -16,7 +16,10 @@ from ray import exceptions as failures
 
 from models.batch import BatchOp, OpSpec
 from models.errors import WorkerDied
-from transforms.workers.base import WorkersSpec, built, run
+from transforms.workers.base import Usage, WorkersSpec, built, run
+from transforms.workers.fitting import fitted
+from transforms.workers.sharing import visible_gpu
+from transforms.workers.tally import Tally, use_gpu_memory, use_threads
 from transforms.workers.wire import Changes, changes
 
 LOG = logging.getLogger(__name__)
@@ -26,6 +29,8 @@ OWNER_CHECK_SECONDS: Final = 15.0  # a killed driver's actors are gone from a sh
 FIRST_WORD_SECONDS: Final = 60.0  # the witness may still be starting, beside all other actors
 WORD_SECONDS: Final = 10.0  # it answers within 1 ms; without it a batch goes on all the same
 BUILD_ATTEMPTS: Final = 3  # while there is no memory to build the op in
+THREAD_POOLS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
+"""Of torch, numpy, and tokenizers (Rayon), which would take every core of the machine."""
 
 
 class Death(NamedTuple):
@@ -49,6 +54,7 @@ class Witness:
         self._starts: Counter[str] = Counter()
         self._begun: dict[str, str] = {}
         self._dead: set[str] = set()
+        self._used: dict[str, tuple[str, Usage]] = {}
 
     def started(self, replica: str) -> None:
         """An actor of this name has started."""
@@ -64,21 +70,36 @@ class Witness:
         begun = self._begun.get(actor)
         return Death(begun == token, begun is None, len(self._dead))
 
-    def restarts(self) -> int:
-        """Starts beyond the first under the same name."""
-        return self._starts.total() - len(self._starts)
+    def used(self, actor: str, op: str, usage: Usage) -> None:
+        """What the actor of this op did so far, all in all: its last word stands when it dies."""
+        self._used[actor] = (op, usage)
+
+    def accounts(self) -> tuple[int, dict[str, Usage]]:
+        """Starts beyond the first under the same name, and what the actors of each op did."""
+        found: dict[str, Usage] = {}
+        for op, usage in self._used.values():
+            found[op] = found.get(op, Usage()).plus(usage)
+        return self._starts.total() - len(self._starts), found
 
 
 class OpActor:
     """Holds one op and calls it, one batch after the other; `overdue` answers while a batch is worked on."""
 
     def __init__(self, spec: OpSpec, name: str, replica: str, workers: WorkersSpec) -> None:
-        # Before the op's libraries are loaded: they read it once.
-        os.environ["OMP_NUM_THREADS"] = str(workers.threads)
-        self._spec = spec
+        plan = workers.plan(name)
+        for pool in THREAD_POOLS:  # before the op's libraries are loaded: they read it once
+            os.environ[pool] = str(plan.threads)
+        if plan.first_gpu is not None:
+            number = plan.first_gpu + int(replica.rpartition("/")[2])
+            visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+            os.environ["CUDA_VISIBLE_DEVICES"] = visible_gpu(number, visible, workers.own_gpus)
+        self._spec = fitted(spec, plan)
+        self._plan = plan
         self._name = name
+        self._tally = Tally()
         self._op: BatchOp | None = None
-        self._since: float | None = None
+        self._workers = workers
+        self._late: float | None = None
         self._failure: WorkerDied | None = None
         self._id = ray.get_runtime_context().get_actor_id()
         assert workers.namespace is not None
@@ -91,6 +112,8 @@ class OpActor:
         """Build the op now; its errors come back to every caller."""
         if self._op is None:
             self._op = built(self._spec, self._name, attempts=BUILD_ATTEMPTS)
+            use_threads(self._plan.threads)
+            use_gpu_memory(self._plan.memory_share)
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """The op's promise."""
@@ -109,19 +132,26 @@ class OpActor:
         if self._failure is not None:
             raise self._failure
         self._tell("begin", self._id, token, seconds=WORD_SECONDS)
-        self._since = time.monotonic()
+        self._late = time.monotonic() + self._workers.patience(batch.num_rows)
         try:
-            return changes(batch, run(self._op, batch))
+            with self._tally.batch(self._op, batch.num_rows):
+                return changes(batch, run(self._op, batch))
         except WorkerDied as error:
             self._failure = error
             raise
         finally:
-            self._since = None
+            self._late = None
+            self._account()
 
-    def overdue(self, deadline: float) -> bool:
-        """Whether the batch at work is at it for longer than `deadline` seconds."""
-        since = self._since
-        return since is not None and time.monotonic() - since > deadline
+    def overdue(self) -> bool:
+        """Whether the batch at work is at it for longer than it may be."""
+        late = self._late
+        return late is not None and time.monotonic() > late
+
+    def _account(self) -> None:
+        """Send the witness the account so far, without waiting: it is told again after the next batch."""
+        if self._witness is not None:
+            self._witness.used.remote(self._id, self._name, self._tally.total)
 
     def _tell(self, word: str, *arguments: str, seconds: float) -> None:
         """Tell the witness and wait until it knows; one that does not answer is not told any more."""

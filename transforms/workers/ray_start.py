@@ -20,11 +20,15 @@ from ray import exceptions as failures
 from ray._private.accelerators import get_accelerator_manager_for_resource
 from ray._private.authentication.authentication_utils import is_token_auth_enabled
 
+from models.batch import OpSpec
 from models.errors import ConfigError, PermissionRefused, Problem, TemporaryError, WorkerDied
-from transforms.workers.base import Running, WorkersSpec
+from transforms.workers import tuning
+from transforms.workers.base import Running, Usage, WorkersSpec
 from transforms.workers.family import Member, descendants, end
+from transforms.workers.layout import Plan
 from transforms.workers.ray_actors import REMOTE_WITNESS, WITNESS
 from transforms.workers.ray_head import PROBE_SECONDS, Head, asked, bounded
+from transforms.workers.sharing import arrange, share_of
 
 LOG = logging.getLogger(__name__)
 
@@ -36,28 +40,35 @@ GRACE_SECONDS: Final = 3.0  # Ray's servers end within 1 s
 LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 
 
-class Restarts:
-    """How many workers were started again; remembered when Ray is gone."""
+class Accounts:
+    """What the witness has counted; remembered when Ray is gone."""
 
     def __init__(self, witness: Any) -> None:
         self._witness = witness
-        self._last = 0
+        self._last: tuple[int, dict[str, Usage]] = (0, {})
 
-    def __call__(self) -> int:
-        """The number so far."""
+    def restarts(self) -> int:
+        """How many workers were started again so far."""
+        return self._ask()[0]
+
+    def usage(self) -> Mapping[str, Usage]:
+        """What the workers of each op did so far."""
+        return self._ask()[1]
+
+    def _ask(self) -> tuple[int, dict[str, Usage]]:
         with suppress(failures.RayError, ConnectionError):  # the witness or Ray is gone: what was heard last stands
             if self._witness is not None:
-                self._last = ray.get(self._witness.restarts.remote(), timeout=COUNT_SECONDS)
+                self._last = ray.get(self._witness.accounts.remote(), timeout=COUNT_SECONDS)
         return self._last
 
     def close(self) -> None:
         """Ask a last time, and let the witness go."""
-        self()
+        self._ask()
         self._witness = None
 
 
 @contextmanager
-def start(spec: WorkersSpec, ops: int) -> Iterator[Running]:
+def start(spec: WorkersSpec, ops: Mapping[str, OpSpec] | int = 1, rows: int | None = None) -> Iterator[Running]:
     """Start Ray here (`local`) or connect to one; on exit the run's actors are gone, and a local Ray too.
 
     Raises:
@@ -69,22 +80,23 @@ def start(spec: WorkersSpec, ops: int) -> Iterator[Running]:
     spec = spec.model_copy(update={"namespace": namespace})
     if spec.address == "local":
         _refuse_missing_gpus(spec, own_gpus())  # before Ray is started, which takes 5 s
+    plans = {} if isinstance(ops, int) else tuning.plans(spec, ops, rows)  # while the machine is idle
     before = descendants(os.getpid())
     connect(spec)
     head: Head | None = None
     servers = [p for p in descendants(os.getpid()) if p not in before] if spec.address == "local" else []
     try:
         resources = asked(ray.cluster_resources)
-        resolved = _resolve(spec, resources, ops)
+        resolved = _resolve(spec, resources, ops, plans)
         head = Head(resolved.address)
         _warn_if_open(spec.address)
         # Held until the end: the actor lives as long as this handle's process.
         witness = asked(lambda: REMOTE_WITNESS.options(name=WITNESS, namespace=namespace).remote())
-        restarts = Restarts(witness)
+        accounts = Accounts(witness)
         try:
-            yield Running(resolved, _found(resources, spec.address), restarts)
+            yield Running(resolved, _found(resources, spec.address), accounts.restarts, accounts.usage)
         finally:
-            restarts.close()
+            accounts.close()
     finally:
         _stop(namespace, head, servers)
 
@@ -132,20 +144,28 @@ def _probe(address: str) -> None:
         raise TemporaryError(f"workers.address: a Ray must run at {address}; got {error}") from error
 
 
-def _resolve(spec: WorkersSpec, resources: Mapping[str, float], ops: int) -> WorkersSpec:
+def _resolve(
+    spec: WorkersSpec, resources: Mapping[str, float], ops: Mapping[str, OpSpec] | int, plans: Mapping[str, Plan]
+) -> WorkersSpec:
     """The spec as the run's processes need it: real address, number of actors, their share of the GPUs."""
     found = resources.get("GPU", 0.0)
     _refuse_missing_gpus(spec, found)
     gpus = found if spec.gpus is None else spec.gpus
-    replicas = max(1, int(gpus)) if spec.replicas == "auto" else spec.replicas
+    given = None if spec.replicas == "auto" else spec.replicas
+    replicas = given or max(1, int(gpus))
+    wanting = None if isinstance(ops, int) else {name for name, op in ops.items() if tuning.wants_gpu(op)}
+    arranged = arrange(gpus, plans, wanting, given)
+    count = max(1, ops if isinstance(ops, int) else len(ops))
     address = spec.address if "://" in spec.address else ray.get_runtime_context().gcs_address
     return spec.model_copy(
         update={
             "address": address,
             "replicas": replicas,
-            "gpus_per_actor": share_of(gpus, ops * replicas),
+            "gpus_per_actor": 0.0 if arranged.own_gpus else share_of(gpus, count * replicas),
             "outlived": spec.address != "local",
             "token": is_token_auth_enabled(),
+            "own_gpus": arranged.own_gpus,
+            "plans": arranged.plans,
         }
     )
 
@@ -162,12 +182,6 @@ def own_gpus() -> int:
     visible = vendor.get_current_process_visible_accelerator_ids()
     count: int = vendor.get_current_node_num_accelerators()
     return count if visible is None else min(count, len(visible))
-
-
-def share_of(gpus: float, actors: int) -> float:
-    """GPUs for each of `actors`: whole ones, or a fraction of one rounded down to Ray's four decimals."""
-    share = gpus / actors
-    return float(int(share)) if share >= 1 else int(share * 10_000) / 10_000
 
 
 def _found(resources: Mapping[str, float], address: str) -> str:

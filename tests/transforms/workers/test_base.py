@@ -6,8 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from models.errors import ConfigError, MemoryExceeded, WorkerDied
+from models.spec import validate
 from tests.transforms.workers.ops import DoubledSpec, batch
 from transforms.workers.base import MEMORY_SECONDS, WorkersSpec, built, is_device_failure, run
+from transforms.workers.layout import Plan
 
 
 @pytest.mark.parametrize("address", ["inline", "local", "auto", "ray://head.example:10001", "10.0.0.5:6379"])
@@ -30,6 +32,27 @@ def test_impossible_numbers(setting: dict[str, float]) -> None:
     """Numbers below their least value are refused."""
     with pytest.raises(ValidationError):
         WorkersSpec.model_validate(setting)
+
+
+def test_auto_is_one_where_nothing_was_found_out() -> None:
+    """One worker with one thread, as configured otherwise; a plan goes first."""
+    spec = WorkersSpec(plans={"photo": Plan(replicas=2)}, replicas=3)
+    assert (WorkersSpec().plan("review"), spec.plan("review")) == (Plan(), Plan(replicas=3))
+    assert spec.plan("photo") == Plan(replicas=2)
+
+
+@pytest.mark.parametrize(("rows", "seconds"), [(1, 300), (128, 300), (1024, 2400)])
+def test_large_batches_have_more_time(rows: int, seconds: float) -> None:
+    """300 s are for 128 rows: 1,024 rows have eight times as long."""
+    assert WorkersSpec().patience(rows) == seconds
+
+
+@pytest.mark.parametrize("name", ["plans", "notes", "own_gpus"])
+def test_what_is_found_out_is_no_setting(name: str) -> None:
+    """In a job file it is an unknown key."""
+    _, problems = validate(WorkersSpec, {name: None}, "workers")
+    assert [problem.path for problem in problems] == [f"workers.{name}"]
+    assert f"unknown key '{name}'" in problems[0].message
 
 
 def test_inline_needs_no_ray() -> None:

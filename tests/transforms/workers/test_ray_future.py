@@ -13,7 +13,7 @@ from models.errors import MemoryExceeded, WorkerCrashed, WorkerDied
 from tests.transforms.workers.ops import batch
 from transforms.workers.base import WorkersSpec
 from transforms.workers.ray_actors import Death
-from transforms.workers.ray_ops import Life, RayFuture, RayOp, Replica, Sent
+from transforms.workers.ray_ops import PIECE_ROWS, Life, Pieces, RayFuture, RayOp, Replica, Sent, even_parts
 from transforms.workers.wire import Changes
 
 BEHIND = Death(at_work=False, fruitless=False, deaths=1)
@@ -126,3 +126,64 @@ def test_a_batch_that_ray_cannot_take_is_refused_where_its_result_is_asked_for()
 
     with pytest.raises(MemoryExceeded, match="must fit into Ray's memory"):
         future.result()
+
+
+@pytest.mark.parametrize(
+    ("rows", "most", "expected"),
+    [
+        (1025, 2, [512, 513]),
+        (1023, 2, [1023]),
+        (1100, 3, [550, 550]),
+        (2048, 1, [2048]),
+        (0, 2, [0]),
+    ],
+)
+def test_large_batches_are_shared_evenly(rows: int, most: int, expected: list[int]) -> None:
+    """No piece has fewer than 512 rows, and together they are the batch."""
+    parts = even_parts(batch(rows), most)
+
+    assert [part.num_rows for part in parts] == expected
+    assert min(expected) >= PIECE_ROWS or len(expected) == 1
+    assert pa.concat_batches(parts).equals(batch(rows))
+
+
+class DoublingOp(ScriptedOp):
+    """A ScriptedOp that adds `y = 2 x` when it is done."""
+
+    def __init__(self, script: Iterable[Death], error: Exception | None = None) -> None:
+        super().__init__(script, error)
+        self.under_way: dict[str, pa.RecordBatch] = {}
+
+    def send(self, batch: pa.RecordBatch) -> Sent:
+        sent = super().send(batch)
+        self.under_way[sent.token] = batch
+        return sent
+
+    def collect(self, sent: Sent) -> Changes:
+        rows = self.under_way.pop(sent.token)
+        super().collect(sent)
+        return Changes(pa.RecordBatch.from_pydict({"y": [2 * x for x in rows.column("x").to_pylist()]}), ())
+
+
+def shared(op: DoublingOp) -> Pieces:
+    """A batch of four rows in two pieces."""
+    whole = batch(4)
+    return Pieces(whole, [RayFuture(cast(RayOp, op), whole.slice(start, 2)) for start in (0, 2)])
+
+
+def test_pieces_are_put_together_in_order() -> None:
+    """The batch's own columns and what the op added to each piece; asked for twice, it is the same."""
+    future = shared(DoublingOp([]))
+
+    assert future.result().to_pydict() == {"x": [0, 1, 2, 3], "y": [0, 2, 4, 6]}
+    assert future.result().equals(future.result())
+
+
+def test_a_piece_that_fails_is_the_failure_of_its_batch() -> None:
+    """The other piece is collected all the same, so that nothing stays under way."""
+    op = DoublingOp([AT_WORK])
+
+    with pytest.raises(WorkerCrashed):
+        shared(op).result()
+
+    assert op.under_way == {}

@@ -18,18 +18,8 @@ from models.errors import ConfigError, TemporaryError
 from tests.transforms.workers.ops import DoubledSpec, batch
 from transforms.workers.base import WorkersSpec
 from transforms.workers.ray_ops import RayWorkers
-from transforms.workers.ray_start import share_of
 
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.mark.parametrize(
-    ("gpus", "actors", "share"),
-    [(0, 3, 0.0), (1, 1, 1.0), (1, 3, 0.3333), (4, 2, 2.0), (5, 2, 2.0), (2, 5, 0.4)],
-)
-def test_share_of_gpus(gpus: float, actors: int, share: float) -> None:
-    """Ray takes whole GPUs or a fraction below one with four decimals; 1/3 is rounded down so that all fit."""
-    assert share_of(gpus, actors) == share
 
 
 @pytest.mark.ray
