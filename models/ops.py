@@ -23,7 +23,7 @@ from models.arrow import (
 )
 from models.artifacts import load, load_config, require_sources
 from models.batch import OpSpec
-from models.encoders.base import EncoderSpec
+from models.encoders.base import EncoderSpec, Padded, Waste
 from models.errors import ConfigError, InternalError
 from models.schema import FUSED, clean_column, emb_column, embedding_type, share_column
 from models.spec import JobPath, Spec, digest, discover
@@ -101,6 +101,10 @@ class EmbedOp:
         else:
             rows = np.zeros((len(values), self._dim), np.float32)
         return set_column(batch, emb_column(self._spec.name), from_numpy(rows, valid))
+
+    def waste(self) -> Waste:
+        """What the encoder has spent on padding since it was built; nothing where it does not pad."""
+        return self._encoder.waste() if isinstance(self._encoder, Padded) else Waste()
 
     def _encode(self, values: pa.Array) -> tuple[Float32, Bool]:
         """`[k, dim]` embeddings, zero where not finite, and `[k]` where they are finite.

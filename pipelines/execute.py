@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
-from typing import Any, Final
-
-import apache_beam as beam
+from typing import TYPE_CHECKING, Any, Final
 
 from models.errors import AmalgamError, InternalError, OutputError, WorkerCrashed
+from models.ops import EmbedSpec
 from models.spec import digest
-from pipelines import runners
+from pipelines.cores import helpful_processes
 from pipelines.job import Job
-from pipelines.nightly import night
 from pipelines.progress import Progress
 from pipelines.recipes import Interval
+from pipelines.warm_up import load_encoders
 from transforms.diary import DEADLY
 from transforms.failures import clear_failures, read_failure
 from transforms.ledger import Ledger
 from transforms.process import Notes
 from transforms.project import Project
+from transforms.recall.spec import RecallSpec, device_of
 from transforms.recipe import Recipe
 from transforms.sinks.base import Manifest, Part, RunInfo
 from transforms.sinks.layout import Layout
@@ -35,7 +37,10 @@ from transforms.sinks.preflight import check_output, free_bytes
 from transforms.sinks.standing import refuse_foreign
 from transforms.sinks.sweep import sweep_abandoned
 from transforms.units import InputPlan
-from transforms.workers.base import WorkersSpec
+from transforms.workers.base import Usage, WorkersSpec
+
+if TYPE_CHECKING:  # Beam is loaded where a pipeline is made: work is planned, and found done, without it
+    import apache_beam as beam
 
 _LOG = logging.getLogger(__name__)
 
@@ -94,6 +99,9 @@ class Outcome:
                 "rows_quarantined": total.rows_quarantined,
                 "quarantined": dict(sorted(total.quarantined.items())),
                 "issues": dict(sorted(total.issues.items())),
+                "encoded": dict(sorted(total.encoded.items())),
+                "recalled": dict(sorted(total.recalled.items())),
+                "repeated": dict(sorted(total.repeated.items())),
                 "parts": len(self.manifest.features),
                 "units_resumed": self.manifest.details.get("units", {}).get("resumed", 0),
                 "fingerprint": run.settings_fingerprint,
@@ -231,6 +239,8 @@ def complete(
         "throughput": processed.throughput,
         "workers": processed.workers,
         "worker_restarts": processed.restarts,
+        "worker_usage": {name: usage.told() for name, usage in processed.usage.items()},
+        "worker_plans": dict(processed.plans),
         "units": {"done": len(ledger.units), "resumed": len(before)},
         "unusable_files": {**work.inputs.unreadable, **work.inputs.refused},
         "unverified_files": list(work.inputs.unverified),
@@ -257,6 +267,10 @@ class Processed:
     """[seconds, rows done] from time to time."""
     restarts: int = 0
     """Workers that died and were started again."""
+    usage: Mapping[str, Usage] = field(default_factory=dict)
+    """Modality -> what its encoder's workers did."""
+    plans: Mapping[str, str] = field(default_factory=dict)
+    """Modality -> how its encoder was run."""
 
 
 def process(work: Work, done: Mapping[str, Part], beam_args: Sequence[str]) -> Processed:
@@ -265,24 +279,39 @@ def process(work: Work, done: Mapping[str, Part], beam_args: Sequence[str]) -> P
         return Processed()
     root = work.layout.staging(work.info.run_id).root
     notes = Notes(failures=str(root / "failures"), diary=str(root / "diary"))
-    with work.job.workers.start(ops=len(work.recipe.encoders)) as workers:
+    rows = sum(unit.rows for unit in work.inputs.units if unit.id not in done)
+    ops = {name: EmbedSpec(name=name, encoder=encoder) for name, encoder in work.recipe.encoders.items()}
+    with work.job.workers.start(ops, rows) as workers:
+        load_encoders(workers.spec, work.recipe.encoders)
         _LOG.info("workers: %s", workers.found)
-        with Progress(work.inputs.rows, lambda: _rows_done(work)) as progress:
-            deaths = _process_all(work, done, workers.spec, notes, beam_args)
-        return Processed(workers.found, progress.throughput, deaths + workers.restarts())
+        recall = recall_of(work, workers.spec)
+        with Progress(work.inputs.rows, lambda: _rows_done(work)) as progress, _tended(recall, work.recipe):
+            deaths = _process_all(work, done, workers.spec, notes, beam_args, recall)
+        plans = {name: str(workers.spec.plan(name)) for name in ops}
+        return Processed(workers.found, progress.throughput, deaths + workers.restarts(), workers.usage(), plans)
 
 
 def _process_all(
-    work: Work, done: Mapping[str, Part], workers: WorkersSpec, notes: Notes, beam_args: Sequence[str]
+    work: Work,
+    done: Mapping[str, Part],
+    workers: WorkersSpec,
+    notes: Notes,
+    beam_args: Sequence[str],
+    recall: RecallSpec | None,
 ) -> int:
     """Process until no unit is left; gives the number of Beam worker processes that died on the way."""
+    import apache_beam as beam
+
+    from pipelines.nightly import night
+    from pipelines.runners import options_for
+
     deaths = 0
     while True:
         todo = [unit for unit in work.inputs.units if unit.id not in done]
-        processes = work.job.execution.processes or runners.helpful_processes(sum(unit.rows for unit in todo))
+        processes = work.job.execution.processes or helpful_processes(sum(unit.rows for unit in todo))
         clear_failures(notes.failures)
-        pipeline = beam.Pipeline(options=runners.options_for(beam_args, processes=processes))
-        night(pipeline, work.inputs, todo, work.recipe, work.sink, workers, notes)
+        pipeline = beam.Pipeline(options=options_for(beam_args, processes=processes))
+        night(pipeline, work.inputs, todo, work.recipe, work.sink, workers, notes, recall)
         try:
             run_pipeline(pipeline, notes)
             return deaths
@@ -292,6 +321,35 @@ def _process_all(
                 raise
             _LOG.warning("%s; what was not finished is done again", error)
             done = work.sink.build().finished()
+
+
+def recall_of(work: Work, workers: WorkersSpec, *, writes: bool = True) -> RecallSpec | None:
+    """Where a run's embeddings are known from; None if it is to make all of them.
+
+    Args:
+        work: what is to be done.
+        workers: where encoders run.
+        writes: whether new ones are to be known from now on.
+    """
+    if not work.job.execution.recall:
+        return None
+    day = (work.recipe.interval[0].date() - date(1970, 1, 1)).days
+    staging = str(work.layout.staging(work.info.run_id).recall) if writes else None
+    keep_days = work.job.execution.recall_days
+    return RecallSpec(str(work.layout.recall), staging, day, keep_days, device_of(workers))
+
+
+@contextmanager
+def _tended(recall: RecallSpec | None, recipe: Recipe) -> Iterator[None]:
+    """While a run goes on, what earlier ones left in its stores is merged."""
+    if recall is None:
+        yield
+        return
+    recall.describe(recipe)
+    merging = threading.Thread(target=recall.merge, args=(recipe,), daemon=True)
+    merging.start()
+    yield
+    merging.join()  # not when the run fails: then nothing waits
 
 
 def _rows_done(work: Work) -> int:
@@ -310,6 +368,8 @@ def run_pipeline(pipeline: beam.Pipeline, notes: Notes | None = None) -> None:
     Raises:
         AmalgamError: the one that stopped a worker where it can be told, else InternalError.
     """
+    from pipelines import runners
+
     try:
         runners.run(pipeline, notes.diary if notes else None)
     except AmalgamError:

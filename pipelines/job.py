@@ -6,20 +6,22 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from models.encoders.base import EncoderSpec
 from models.errors import ConfigError, Problem
-from models.fusion.base import FusionSpec
-from models.heads.base import HeadSpec
 from models.learn.supervised import SupervisedSpec
 from models.spec import JobPath
 from transforms.modalities.base import ModalitySpec
 from transforms.recipe import Limits
 from transforms.sinks.parquet import ParquetSinkSpec
 from transforms.workers.base import WorkersSpec
+
+if TYPE_CHECKING:  # these load torch, which nobody needs who only reads a job file
+    from models.fusion.base import FusionSpec
+    from models.heads.base import HeadSpec
 
 
 class Section(BaseModel):
@@ -102,6 +104,11 @@ class Execution(Section):
     """Most bytes of cleaned batches under way to the workers, per process."""
     processes: int | None = Field(default=None, ge=1, le=256)
     """Beam worker processes on one machine; by default as many as help: one per 2,500 rows, at most one per core."""
+
+    recall: bool = True
+    """Keep embeddings beside the output, and take them from there instead of encoding the same value again."""
+    recall_days: int = Field(default=30, ge=1)
+    """Days that an embedding is kept which no run asks for."""
 
     def limits(self) -> Limits:
         """The part of these settings that a unit's processing needs."""

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import apache_beam as beam
 
 from transforms.keys import find_repeated_keys
-from transforms.process import Notes, ProcessUnits
+from transforms.process import Notes
+from transforms.process_units import ProcessUnits
+from transforms.recall.spec import RecallSpec
 from transforms.recipe import Recipe
 from transforms.sinks.base import SinkSpec
 from transforms.units import InputPlan, Unit
@@ -22,6 +24,7 @@ def night(
     sink: SinkSpec,
     workers: WorkersSpec,
     notes: Notes,
+    recall: RecallSpec | None = None,
 ) -> beam.PCollection:
     """The graph of a night; gives the id of every unit that it finished.
 
@@ -36,6 +39,7 @@ def night(
         sink: where parts go.
         workers: where encoders run.
         notes: folders for failure notes and diaries.
+        recall: where embeddings are known from; None: from nowhere.
     """
     units = pipeline | "To do" >> beam.Create([(unit.id, unit) for unit in todo])
     if not recipe.unique_keys:
@@ -46,5 +50,5 @@ def night(
     return (
         {"unit": units, "repeated": repeated}
         | "Units with their repeats" >> beam.CoGroupByKey()
-        | "Process" >> beam.ParDo(ProcessUnits(recipe, sink, workers, notes))
+        | "Process" >> beam.ParDo(ProcessUnits(recipe, sink, workers, notes, recall))
     )

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import os
-import resource
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipelines import quantities, runners, tables
-from pipelines.execute import Work, least_bytes
+from models.ops import EmbedSpec
+from pipelines import quantities, tables
+from pipelines.cores import helpful_processes
+from pipelines.execute import Work, least_bytes, recall_of
 from pipelines.job import Job
 from pipelines.recipes import Interval
-from pipelines.run import prepare
+from pipelines.run import check_beam_options, prepare
 from transforms.ledger import UnitCounts
 from transforms.process import UnitProcessor
+from transforms.recall.spec import Recall
 from transforms.sinks.memory import MemorySinkSpec
 from transforms.sinks.preflight import check_output
 from transforms.units import Unit
 from transforms.workers.inline import InlineWorkers
+from transforms.workers.machine import peak_bytes
+from transforms.workers.tuning import described
 
 SAMPLE_ROWS = 256  # some batches: enough to see absent shares to within 3 points, a second or two of work
 
@@ -47,6 +50,8 @@ class Plan:
     sample: Sample | None
     processes: int
     workers: str
+    plans: Mapping[str, str]
+    """Modality -> how its encoder is run, as far as that is known beforehand."""
 
     @property
     def rows_to_do(self) -> int:
@@ -92,20 +97,23 @@ class Plan:
     def _modalities(self) -> str:
         assert self.sample is not None
         counts = self.sample.counts
-        published = max(1, counts.rows_published)
+        read, published = max(1, counts.rows_read), max(1, counts.rows_published)
         lines = [
             (
                 name,
                 modality.spec.kind,
                 modality.encoder.kind,
                 modality.encoder.output_dim,
-                f"about {quantities.count(self.rows_to_do * counts.present[name] / published)}",
+                f"about {quantities.count(self.rows_to_do * counts.encoded[name] / read)}",
+                f"about {quantities.count(self.rows_to_do * (counts.recalled[name] + counts.repeated[name]) / read)}",
                 quantities.percent(counts.absent[name], published),
                 quantities.percent(counts.masked[name], published),
             )
             for name, modality in self.work.job.modalities.items()
         ]
-        return tables.table(("modality", "type", "encoder", "dim", "rows to encode", "absent", "unusable"), lines)
+        headers = ("modality", "type", "encoder", "dim", "to encode", "recalled", "absent", "unusable")
+        how = tables.table(("encoder of", "runs as"), list(self.plans.items()), ("left", "left"))
+        return "\n\n".join([tables.table(headers, lines), how])
 
 
 def plan(
@@ -116,7 +124,7 @@ def plan(
     Raises:
         AmalgamError: what a run would stop at.
     """
-    runners.options_for(beam_args, processes=job.execution.processes)
+    check_beam_options(job, beam_args)
     work = prepare(job, interval)
     sink = work.sink.build()
     published = sink.is_published()
@@ -125,9 +133,10 @@ def plan(
     done = sum(unit.rows for unit in work.inputs.units if unit.id in finished)
     status = "already published" if published else "resumes" if done else "new"
     workers = check_workers(job)
-    processes = job.execution.processes or runners.helpful_processes(work.inputs.rows - done)
+    processes = job.execution.processes or helpful_processes(work.inputs.rows - done)
     sample = measure(work, clock) if work.inputs.units else None
-    return Plan(work, status, done, sample, processes, workers)
+    ops = {name: EmbedSpec(name=name, encoder=encoder) for name, encoder in work.recipe.encoders.items()}
+    return Plan(work, status, done, sample, processes, workers, described(job.workers, ops))
 
 
 def check_workers(job: Job) -> str:
@@ -142,11 +151,12 @@ def measure(work: Work, clock: Callable[[], float]) -> Sample:
     """Process the first rows of the middle unit in this process, into memory."""
     unit = _head(work.inputs.units[len(work.inputs.units) // 2], SAMPLE_ROWS)
     began = clock()
-    processor = UnitProcessor(work.recipe, MemorySinkSpec().for_run(work.info).build(), InlineWorkers())
+    sink = MemorySinkSpec().for_run(work.info).build()
+    recall = Recall(work.recipe, recall_of(work, work.job.workers, writes=False))
+    processor = UnitProcessor(work.recipe, sink, InlineWorkers(), recall=recall)
     built = clock()
     part = processor(unit, np.empty(0, np.int64))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1024 if os.uname().sysname == "Linux" else 1)
-    return Sample(part.counts, built - began, clock() - built, peak)
+    return Sample(part.counts, built - began, clock() - built, peak_bytes())
 
 
 def _head(unit: Unit, rows: int) -> Unit:

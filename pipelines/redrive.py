@@ -14,12 +14,11 @@ import pyarrow.parquet as pq
 
 from models.errors import ConfigError, NoInput
 from models.spec import digest
-from pipelines import recipes, runners
+from pipelines import recipes
 from pipelines.execute import Outcome, Work, complete, plan_work, planned_rows
 from pipelines.job import Job
 from pipelines.recipes import Interval
-from pipelines.report import write_report
-from pipelines.run import details_of, refuse_too_many
+from pipelines.run import check_beam_options, details_of, refuse_too_many
 from transforms.reject import KEY_DUPLICATE, KEY_MISSING, KEY_NOT_UTF8, ROW_GROUP, quarantine_schema
 from transforms.sinks.base import Manifest
 from transforms.sinks.layout import Layout, part_name
@@ -45,7 +44,7 @@ def redrive(job: Job, interval: Interval, beam_args: Sequence[str] = ()) -> Outc
         ConfigError: encoders, fusion or heads are not those of the published rows.
     """
     layout = Layout(Path(job.output.path))
-    runners.options_for(beam_args, processes=job.execution.processes)  # refused before anything is touched
+    check_beam_options(job, beam_args)  # before anything is touched
     _published(layout, interval)
     with Lease.acquire(layout.leases, job.name, interval.date) as lease:
         before = _published(layout, interval)
@@ -78,6 +77,8 @@ def _redrive(job: Job, work: Work, before: Manifest, lease: Lease, beam_args: Se
         details={**details_of(work), "redrive_of": before.run.run_id},
         accept=lambda ledger: refuse_too_many(job, ledger),
     )
+    from pipelines.report import write_report  # loads what it draws with, which nothing before the end needs
+
     write_report(outcome.manifest, work.features, work.report)
     return outcome
 

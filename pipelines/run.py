@@ -7,11 +7,10 @@ from importlib import metadata
 from typing import Any
 
 from models.errors import DataRefused, NoInput
-from pipelines import recipes, runners
+from pipelines import recipes
 from pipelines.execute import Outcome, Work, execute, plan_work
 from pipelines.job import Job
 from pipelines.recipes import Interval
-from pipelines.report import write_report
 from transforms.ledger import Ledger
 from transforms.units import InputPlan, plan_input
 
@@ -25,12 +24,26 @@ def run(job: Job, interval: Interval, beam_args: Sequence[str] = ()) -> Outcome:
     Raises:
         AmalgamError: see `models.errors`; whatever happens, the last good output still stands.
     """
-    runners.options_for(beam_args, processes=job.execution.processes)  # refused before anything is touched
+    check_beam_options(job, beam_args)  # before anything is touched
     work = prepare(job, interval)
     outcome = execute(work, beam_args, details=details_of(work), accept=lambda ledger: refuse_too_many(job, ledger))
     if not work.report.exists():
+        from pipelines.report import write_report  # loads what it draws with, which nothing before the end needs
+
         write_report(outcome.manifest, work.features, work.report)
     return outcome
+
+
+def check_beam_options(job: Job, beam_args: Sequence[str]) -> None:
+    """Refuse what the user wrote after `--` and Beam does not take; without any of it Beam is not loaded.
+
+    Raises:
+        UsageError: see `pipelines.runners.options_for`.
+    """
+    if beam_args:
+        from pipelines.runners import options_for
+
+        options_for(beam_args, processes=job.execution.processes)
 
 
 def prepare(job: Job, interval: Interval) -> Work:

@@ -212,9 +212,10 @@ def _coded(title: str, codes: Mapping[str, int], counts: UnitCounts, width: int 
 
 
 def _modalities(counts: UnitCounts, width: int | None) -> str:
-    names = sorted({*counts.present, *counts.absent, *counts.masked})
-    rows = [[name, counts.present[name], counts.absent[name], counts.masked[name]] for name in names]
-    return table(("modality", "present", "absent", "masked"), rows, width=width) if rows else ""
+    columns = ("present", "absent", "masked", "encoded", "repeated", "recalled")
+    counters = [getattr(counts, column) for column in columns]
+    rows = [[name, *(counter[name] for counter in counters)] for name in sorted(set().union(*counters))]
+    return table(("modality", *columns), rows, width=width) if rows else ""
 
 
 def _alignment(values: Sequence[object]) -> Align:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -14,16 +13,15 @@ from models.arrow import Bool, concat_lists, set_column, valid_mask
 from models.errors import ConfigError, MemoryExceeded
 from models.schema import ISSUES, ISSUES_TYPE, clean_column, emb_column
 from transforms.blame import Failure, Fault, Verdict, judge
+from transforms.clean import named_issues
 from transforms.workers.base import Future, RemoteOp
+from transforms.workers.ceiling import Ceiling
 
 NON_FINITE = "embedding_non_finite"
 """Issue code: the encoder gave NaN or infinity for a value that was cleaned without complaint."""
 TOO_LARGE = "embedding_out_of_memory"
 """Issue code: the value alone does not fit into the worker's memory."""
 CODES = (NON_FINITE, TOO_LARGE)
-
-Ceilings: TypeAlias = dict[str, int]
-"""Modality -> most values that its worker takes at once, where that was found out; lives as long as the process."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -35,15 +33,21 @@ class Call:
     modality: str
     op: RemoteOp
     values: pa.RecordBatch
+    """`[k]`: those that are there."""
+    valid: Bool
+    """`[n]`: the rows that they stand in."""
     futures: Sequence[Future]
-    ceilings: Ceilings
+    ceiling: Ceiling
+    """How many values its worker takes at once."""
 
     @classmethod
-    def submit(cls, modality: str, op: RemoteOp, values: pa.RecordBatch, ceilings: Ceilings) -> Call:
-        """Send the values to the worker, in as many pieces as are known to be needed."""
-        most = ceilings.get(modality, values.num_rows)
+    def submit(cls, modality: str, op: RemoteOp, column: pa.RecordBatch, ceiling: Ceiling) -> Call:
+        """Send the column's values to the worker, in as many pieces as are known to be needed."""
+        valid = valid_mask(column.column(0))
+        values = column if valid.all() else column.filter(pa.array(valid))
+        most = max(1, ceiling.most(values.num_rows))
         pieces = [values.slice(start, most) for start in range(0, values.num_rows, most)]
-        return cls(modality, op, values, [op.submit(piece) for piece in pieces], ceilings)
+        return cls(modality, op, values, valid, [op.submit(piece) for piece in pieces], ceiling)
 
     def result(self) -> Encoded:
         """The embeddings; a batch that fails is halved (see `transforms.blame`).
@@ -53,6 +57,8 @@ class Call:
             MemoryExceeded: not one of several values fits.
             WorkerDied: the worker is gone for good.
         """
+        if not self.values.num_rows:
+            return self._encoded(Verdict(None, {}, 0))
         try:
             verdict = judge(self.values, lambda half: self.op.submit(half).result(), self._first)
         except ConfigError as error:
@@ -67,13 +73,17 @@ class Call:
         return self._encoded(verdict)
 
     def _first(self) -> pa.RecordBatch:
-        return pa.concat_batches([future.result() for future in self.futures])
+        results = []
+        for future in self.futures:
+            results.append(future.result())
+            self.ceiling.fitted(results[-1].num_rows)
+        return pa.concat_batches(results)
 
     def _remember(self, verdict: Verdict) -> None:
         """Where all rows came through, but not at once, it was too many: the next batches are cut beforehand."""
-        known = self.ceilings.get(self.modality, self.values.num_rows)
+        known = self.ceiling.most(self.values.num_rows)
         if not verdict.guilty and verdict.fits < known:
-            self.ceilings[self.modality] = verdict.fits
+            self.ceiling.failed(2 * verdict.fits)
             _LOG.warning(
                 "modalities.%s: %d values at once are too many for its worker; from now on at most %d",
                 self.modality,
@@ -82,22 +92,28 @@ class Call:
             )
 
     def _encoded(self, verdict: Verdict) -> Encoded:
-        name = emb_column(self.modality)
-        failed = _flags(verdict.guilty, self.values.num_rows)
-        if verdict.good is None:
-            column = pa.nulls(len(failed), self.op.output_schema(self.values.schema).field(name).type)
-        else:
-            found = verdict.good.column(verdict.good.schema.get_field_index(name))
-            # Position among the embeddings of those that have one; null for the others.
-            column = found if not verdict.guilty else found.take(pa.array(np.cumsum(~failed) - 1, mask=failed))
-        lost = valid_mask(self.values.column(0)) & ~valid_mask(column) & ~failed
-        large = {row: failure for row, failure in verdict.guilty.items() if failure.fault is Fault.MEMORY}
-        issues = concat_lists(
-            _codes(f"{self.modality}.{NON_FINITE}", lost),
-            _codes(f"{self.modality}.{TOO_LARGE}", _flags(large, self.values.num_rows)),
+        """The verdict on the k values, put back to the n rows."""
+        rows = np.flatnonzero(self.valid)
+        guilty = {int(rows[i]): failure for i, failure in verdict.guilty.items()}
+        failed = _flags(guilty, len(self.valid))
+        column = self._column(verdict.good, self.valid & ~failed)
+        large = {row: failure for row, failure in guilty.items() if failure.fault is Fault.MEMORY}
+        codes = concat_lists(
+            _codes(NON_FINITE, self.valid & ~valid_mask(column) & ~failed),
+            _codes(TOO_LARGE, _flags(large, len(self.valid))),
         )
-        rest = {row: failure for row, failure in verdict.guilty.items() if row not in large}
-        return Encoded(column, issues, rest)
+        rest = {row: failure for row, failure in guilty.items() if row not in large}
+        return Encoded(column, codes, rest, len(rows))
+
+    def _column(self, good: pa.RecordBatch | None, came_through: Bool) -> pa.Array:
+        """`[n]` embeddings: those of the rows that came through, in order; null for the others."""
+        name = emb_column(self.modality)
+        if good is None:
+            return pa.nulls(len(came_through), self.op.output_schema(self.values.schema).field(name).type)
+        found = good.column(good.schema.get_field_index(name))
+        if came_through.all():
+            return found
+        return found.take(pa.array(np.cumsum(came_through) - 1, mask=~came_through))
 
 
 @dataclass(frozen=True)
@@ -106,10 +122,12 @@ class Encoded:
 
     column: pa.Array
     """Null where the value was masked, or has no embedding."""
-    issues: pa.Array
+    codes: pa.Array
     """list<string>: why a value that was there has none."""
     guilty: Mapping[int, Failure]
     """Rows that must not be published: their values make the encoder fail or kill its worker."""
+    values: int
+    """How many values were encoded."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +138,8 @@ class Embedded:
     """With `emb_<modality>` for every modality (null where masked) and the encoders' issues."""
     guilty: Mapping[int, Failure]
     """Rows of it that must not be published."""
+    encoded: Mapping[str, Encoded]
+    """The same, modality by modality."""
 
 
 @dataclass(frozen=True)
@@ -135,31 +155,37 @@ class Pending:
 
     def result(self) -> Embedded:
         """Wait for all embeddings; see `Call.result` for what this raises."""
-        batch, issues = self.batch, []
+        encoded = {call.modality: call.result() for call in self.calls}
+        batch = self.batch
+        issues = [batch.column(batch.schema.get_field_index(ISSUES))]
         guilty: dict[int, Failure] = {}
-        for call in self.calls:
-            encoded = call.result()
-            batch = batch.append_column(emb_column(call.modality), encoded.column)
-            issues.append(encoded.issues)
-            guilty = {**encoded.guilty, **guilty}
-        known = batch.column(batch.schema.get_field_index(ISSUES))
-        return Embedded(set_column(batch, ISSUES, concat_lists(known, *issues).cast(ISSUES_TYPE)), guilty)
+        for modality, result in encoded.items():
+            batch = batch.append_column(emb_column(modality), result.column)
+            issues.append(named_issues(modality, result.codes))
+            guilty = {**result.guilty, **guilty}
+        return Embedded(set_column(batch, ISSUES, concat_lists(*issues).cast(ISSUES_TYPE)), guilty, encoded)
 
 
 class Embed:
-    """Sends each modality of a batch to its encoder's workers."""
+    """Sends each modality of a batch to its encoder's workers.
 
-    def __init__(self, ops: Mapping[str, RemoteOp]) -> None:
+    Args:
+        ops: modality -> its encoder's op.
+        ceilings: modality -> how much its worker takes at once; as much as there is where none is given.
+    """
+
+    def __init__(self, ops: Mapping[str, RemoteOp], ceilings: Mapping[str, Ceiling] | None = None) -> None:
         self._ops = dict(ops)
-        self._ceilings: Ceilings = {}
+        self._ceilings = {name: (ceilings or {}).get(name) or Ceiling() for name in ops}
 
     def submit(self, batch: pa.RecordBatch) -> Pending:
         """Start encoding a cleaned batch and return at once."""
         calls = tuple(
-            Call.submit(m, op, batch.select([clean_column(m)]), self._ceilings) for m, op in self._ops.items()
+            Call.submit(m, op, batch.select([clean_column(m)]), self._ceilings[m]) for m, op in self._ops.items()
         )
         rest = [name for name in batch.schema.names if name not in map(clean_column, self._ops)]
-        return Pending(batch.select(rest), calls, batch.nbytes)
+        kept = batch.select(rest)
+        return Pending(kept, calls, kept.nbytes + sum(call.values.nbytes for call in calls))
 
 
 def _flags(rows: Mapping[int, Failure], length: int) -> Bool:

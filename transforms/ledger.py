@@ -9,7 +9,7 @@ from typing import Any
 
 from models.errors import LedgerUnbalanced
 
-_COUNTERS = ("quarantined", "issues", "present", "absent", "masked")
+_COUNTERS = ("quarantined", "issues", "present", "absent", "masked", "encoded", "recalled", "repeated")
 
 
 @dataclass
@@ -30,6 +30,12 @@ class UnitCounts:
     """Modality -> published rows whose input value was null."""
     masked: Counter[str] = field(default_factory=Counter)
     """Modality -> published rows whose value was there but unusable."""
+    encoded: Counter[str] = field(default_factory=Counter)
+    """Modality -> values that its encoder was given, of rows published or not."""
+    recalled: Counter[str] = field(default_factory=Counter)
+    """Modality -> values whose embedding was known before (see `transforms.recall`)."""
+    repeated: Counter[str] = field(default_factory=Counter)
+    """Modality -> values that stood earlier in their unit and were encoded there."""
     bytes_read: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     """Stage -> seconds spent in it, added over processes."""

@@ -1,4 +1,4 @@
-"""Process: the one DoFn. A unit is read, cleaned, encoded, fused, scored and closed as a part within one call."""
+"""Process: a unit is read, cleaned, encoded, fused, scored and closed as a part within one call."""
 
 from __future__ import annotations
 
@@ -9,28 +9,27 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
-import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.arrow import Int64, list_parts
 from models.schema import ISSUES, clean_column, emb_column
-from transforms import embed, metrics
+from transforms import embed
 from transforms.blame import Call, Failure, judge
 from transforms.diary import DEADLY, Diary
 from transforms.embed import Pending
-from transforms.failures import note_failure
 from transforms.ledger import UnitCounts
 from transforms.project import Project
 from transforms.read import RowGroupUnreadable, read_unit
+from transforms.recall.spec import Recall
 from transforms.recipe import Recipe
 from transforms.reject import ROW_GROUP, Reject, Rejected, readable_key
-from transforms.sinks.base import Part, PartWriter, Sink, SinkSpec
-from transforms.steps import Steps, rehearsal
+from transforms.sinks.base import Part, PartWriter, Sink
+from transforms.steps import Steps
 from transforms.trial import MakeWork, Trial
 from transforms.units import Unit
-from transforms.workers.base import Workers, WorkersSpec
+from transforms.workers.base import Workers
 
 Clock = Callable[[], float]
 
@@ -57,12 +56,14 @@ class UnitProcessor:
         workers: Workers,
         clock: Clock = time.perf_counter,
         care: Care | None = None,
+        recall: Recall | None = None,
     ) -> None:
         self.recipe = recipe
         self.sink = sink
         self.clock = clock
         self.care = care
         self.steps = Steps(recipe, workers)
+        self.recall = recall or Recall(recipe)
         self.project = Project(recipe)
         self.output_schema = self.project.output_schema(recipe.schema)
         self.record_type = pa.struct(list(recipe.schema))
@@ -106,6 +107,7 @@ class _Attempt:
         self._window: deque[Pending] = deque()
         self._page = owner.care.diary.page(unit.id) if owner.care else None
         self.counts = UnitCounts(bytes_read=unit.bytes)
+        self._session = owner.recall.session(self.counts)
 
     def run(self) -> UnitCounts:
         limits = self._recipe.limits
@@ -122,6 +124,7 @@ class _Attempt:
                 self._finish(self._window.popleft())
         while self._window:
             self._finish(self._window.popleft())
+        self._session.close()
         self._count_lost()
         self.counts.check(f"unit {self._unit.id}", self._unit.rows)
         if self._page is not None:
@@ -130,19 +133,34 @@ class _Attempt:
 
     def _start(self, batch: pa.RecordBatch) -> None:
         self.counts.rows_read += batch.num_rows
+        batch = self._without_killers(batch)
+        if not batch.num_rows:
+            return
+        with self._stage("recall"):
+            looked = self._session.look(batch, ~self._reject.refused(batch))
         with self._stage("clean"):
-            cleaned = self._through(self._without_killers(batch), self._owner.steps.clean, "clean")
+            cleaned = self._cleaned(looked)
             if cleaned is None:
                 return
             self._count_issues(cleaned, _every)
-            kept = self._keep(self._reject(cleaned, "clean", [clean_column(m) for m in self._recipe.modalities]))
+            present = [*map(clean_column, self._recipe.modalities), *self._session.usable_columns]
+            kept = self._keep(self._reject(cleaned, "clean", present))
         if kept.num_rows:
             with self._stage("submit"):
                 self._window.append(self._owner.steps.embed.submit(kept))
 
+    def _cleaned(self, batch: pa.RecordBatch) -> pa.RecordBatch | None:
+        """The batch cleaned, without rows at which that fails; None when no row is left."""
+        with self._at(batch):
+            verdict = judge(batch, self._owner.steps.clean)
+            if verdict.guilty:  # rows may rely on one that is lost: now none relies on any
+                verdict = judge(self._session.unmarked(batch), self._owner.steps.clean)
+        self._without(batch, verdict.guilty, "clean")
+        return None if verdict.good is None else self._session.cleaned(verdict.good)
+
     def _finish(self, pending: Pending) -> None:
         with self._stage("embed"), self._at(pending.batch):
-            embedded = pending.result()
+            embedded = self._session.complete(pending.result())
         self._count_issues(embedded.batch, _from_embedding)
         rest = self._without(embedded.batch, embedded.guilty, "embed")
         kept = self._keep(self._reject(rest, "embed", [emb_column(m) for m in self._recipe.modalities]))
@@ -260,36 +278,3 @@ class Notes:
 
     failures: str
     diary: str
-
-
-class ProcessUnits(beam.DoFn):  # type: ignore[misc]  # Beam ships no types
-    """(unit id, {"unit": [Unit], "repeated": [row numbers, …]}) -> (unit id, Part as JSON)."""
-
-    def __init__(self, recipe: Recipe, sink: SinkSpec, workers: WorkersSpec, notes: Notes) -> None:
-        self._recipe = recipe
-        self._sink = sink
-        self._workers_spec = workers
-        self._notes = notes
-
-    def setup(self) -> None:
-        """Build cleaners and fusion, and connect to the workers: once per process."""
-        with note_failure(self._notes.failures, "setup"):
-            self._workers = self._workers_spec.build()
-            spec = self._workers_spec
-            care = Care(Diary(self._notes.diary), rehearsal(self._recipe, spec), spec.deadline)
-            self._processor = UnitProcessor(self._recipe, self._sink.build(), self._workers, care=care)
-
-    def process(self, element: tuple[str, Mapping[str, Iterable[object]]]) -> Iterator[str]:
-        """Process one unit, unless only its repeated keys are here because it was done before."""
-        name, grouped = element
-        for unit in grouped["unit"]:
-            assert isinstance(unit, Unit)
-            repeated = [np.asarray(rows, np.int64) for rows in grouped["repeated"]]
-            with note_failure(self._notes.failures, name):
-                part = self._processor(unit, np.concatenate([np.empty(0, np.int64), *repeated]))
-            metrics.count(part.counts)
-            yield part.unit
-
-    def teardown(self) -> None:
-        """Let go of the workers."""
-        self._workers.close()

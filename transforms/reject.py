@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +75,10 @@ class Reject:
         removed = batch.filter(pa.array(~kept))
         return Rejected(batch.filter(pa.array(kept)), self._record(removed, reasons[~kept], stage))
 
+    def refused(self, batch: pa.RecordBatch) -> Bool:
+        """`[n]`: rows that are split off whatever becomes of their modalities: for their key."""
+        return cast(Bool, self._of_keys(batch, np.full(batch.num_rows, "", dtype="U32")) != "")
+
     def failed(self, batch: pa.RecordBatch, guilty: Mapping[int, Failure], stage: str) -> Rejected:
         """Split off the rows (by position) at which a stage fails.
 
@@ -107,6 +111,10 @@ class Reject:
         for name in present:
             usable |= valid_mask(batch.column(batch.schema.get_field_index(name)))
         reasons[~usable] = NO_MODALITY
+        return self._of_keys(batch, reasons)
+
+    def _of_keys(self, batch: pa.RecordBatch, reasons: npt.NDArray[np.str_]) -> npt.NDArray[np.str_]:
+        """The reasons, with those of unusable keys in their place."""
         rows = batch.column(batch.schema.get_field_index(ROW)).to_numpy()
         reasons[np.isin(rows, self._repeated)] = KEY_DUPLICATE
         keys = batch.column(batch.schema.get_field_index(self._key))

@@ -18,7 +18,9 @@ from transforms.embed import Embed
 from transforms.recipe import Recipe
 from transforms.trial import MakeWork, Work
 from transforms.workers.base import RemoteOp, Workers, WorkersSpec
+from transforms.workers.ceiling import NotedCeiling
 from transforms.workers.inline import InlineWorkers
+from transforms.workers.machine import Machine
 
 
 class Steps:
@@ -31,9 +33,12 @@ class Steps:
     def __init__(self, recipe: Recipe, workers: Workers) -> None:
         self._recipe = recipe
         self.clean = Clean(recipe.modalities)
-        self.embed = Embed({m: _remote(workers, m, encoder) for m, encoder in recipe.encoders.items()})
-        ops = [spec.build() for spec in (recipe.fuse, recipe.score) if spec is not None]
-        self.fuse_and_score = chain(*ops) if ops else None
+        ops = {m: _remote(workers, m, encoder) for m, encoder in recipe.encoders.items()}
+        device = "/".join(Machine.here().gpus) or "cpu"
+        ceilings = {m: NotedCeiling(encoder.fingerprint(), device) for m, encoder in recipe.encoders.items()}
+        self.embed = Embed(ops, ceilings)
+        steps = [spec.build() for spec in (recipe.fuse, recipe.score) if spec is not None]
+        self.fuse_and_score = chain(*steps) if steps else None
 
     def rehearse(self, batch: pa.RecordBatch) -> None:
         """All of it, for nothing but to see whether the process survives."""

@@ -38,6 +38,7 @@ def background(manifest: Manifest) -> Markup:
                 listing.as_yaml(settings) if settings else plot.note("Not recorded."),
             ),
             listing.folded("Run", str(details.get("workers", "")), listing.pairs({**run, **kinds})),
+            listing.folded("Encoders", _encoders_summary(manifest), _encoders(manifest)),
             listing.folded("Fingerprints", manifest.run.settings_fingerprint[:12], listing.pairs(prints)),
             listing.folded("Versions", quantities.counted(len(versions), "package"), listing.pairs(versions)),
             listing.folded(
@@ -51,6 +52,31 @@ def background(manifest: Manifest) -> Markup:
             listing.folded("Files", _files_summary(manifest), _files(manifest)),
         ]
     )
+
+
+def _encoders_summary(manifest: Manifest) -> str:
+    counts = manifest.ledger.total()
+    known = counts.recalled.total() + counts.repeated.total()
+    return f"{quantities.count(counts.encoded.total())} values encoded, {quantities.count(known)} known"
+
+
+def _encoders(manifest: Manifest) -> Markup:
+    """How each encoder was run, and what kept it waiting."""
+    counts, details = manifest.ledger.total(), manifest.details
+    plans, usage = details.get("worker_plans") or {}, details.get("worker_usage") or {}
+    headers = ("Modality", "Runs as", "Encoded", "Repeated", "Recalled", "Busy", "Waited", "Padding", "GPU")
+    rows = []
+    for name in sorted({*counts.encoded, *plans}):
+        used = usage.get(name) or {}
+        known = [quantities.count(counter[name]) for counter in (counts.encoded, counts.repeated, counts.recalled)]
+        busy = quantities.duration(used["busy_seconds"]) if "busy_seconds" in used else "–"
+        parts = [_part(used, key) for key in ("waiting", "padding", "gpu_utilization")]
+        rows.append([name, str(plans.get(name, "–")), *known, busy, *parts])
+    return listing.table(headers, rows, numbers=set(range(2, len(headers))))
+
+
+def _part(used: Mapping[str, Any], key: str) -> str:
+    return f"{used[key]:.1%}" if key in used else "–"
 
 
 def _input_summary(details: Mapping[str, Any]) -> str:

@@ -51,10 +51,10 @@ class _Syllables(NamedTuple):
     total: int
 
 
-def draw(shown: Floats, rng: np.random.Generator) -> bytes:
-    """An encoded sound of a standardized view `[2]`: WAV or FLAC, 8 to 48 kHz, mono or stereo, 0.6 to 1.3 s."""
+def draw(shown: Floats, rng: np.random.Generator, seconds: tuple[float, float] = SECONDS) -> bytes:
+    """An encoded sound of a standardized view `[2]`: WAV or FLAC, 8 to 48 kHz, mono or stereo, `seconds` long."""
     mood, haste = np.clip(shown, -2.6, 2.6).tolist()
-    samples = int(rng.uniform(*SECONDS) * BASE_RATE)
+    samples = int(rng.uniform(*seconds) * BASE_RATE)
     syllables = _rhythm(haste, samples, rng)
     source = _source(mood, haste, syllables, rng)  # [n]
     sound = _through_formants(source, mood, syllables, rng)  # [n]

@@ -71,8 +71,8 @@ def test_absent_modalities_are_seen_in_the_sample(tmp_path: Path) -> None:
 
     text = make_plan(job).text()
 
-    (line,) = [line for line in text.splitlines() if line.strip().startswith("note")]
-    assert line.split() == ["note", "text", "hashed_ngrams", "64", "about", "50", "50.0", "%", "0", "%"]
+    line, *_ = [line for line in text.splitlines() if line.strip().startswith("note")]
+    assert line.split() == ["note", "text", "hashed_ngrams", "64", "about", "50", "about", "0", "50.0", "%", "0", "%"]
 
 
 def test_the_text_says_what_a_run_would_do(tmp_path: Path) -> None:
@@ -164,3 +164,20 @@ def stop_before_publishing(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
         patch.setattr("transforms.sinks.parquet.ParquetSink.publish", go_away)
         with pytest.raises(KeyboardInterrupt):
             run(job, NIGHT)
+
+
+def test_values_that_are_known_are_told(tmp_path: Path) -> None:
+    """Of 100 notes 60 were encoded by the last run; a plan leaves no trace among them."""
+    job = make_job(tmp_path)
+    write_night(tmp_path, records(0, 60))
+    run(job, NIGHT)
+    write_night(tmp_path, records(0, 100))
+    known = everything_below(tmp_path / "out" / "recall")
+
+    found = make_plan(job)
+
+    assert found.sample is not None
+    assert (found.sample.counts.recalled["note"], found.sample.counts.encoded["note"]) == (60, 40)
+    line, *_ = [line for line in found.text().splitlines() if line.strip().startswith("note")]
+    assert line.split()[4:8] == ["about", "40", "about", "60"]
+    assert everything_below(tmp_path / "out" / "recall") == known != set()

@@ -82,12 +82,25 @@ def test_only_the_modality_travels() -> None:
     assert sent == [["clean_note"], ["clean_profile"]]
 
 
+def test_absent_values_do_not_travel() -> None:
+    """Nor is an encoder asked where there is no value at all."""
+    note = SmallMemory(ops()["note"], most=1000)
+    embed = Embed({**ops(), "note": note})
+
+    embed.submit(cleaned()).result()
+    embed.submit(cleaned().slice(1, 1)).result()
+
+    assert note.asked == [3]
+
+
 def test_a_pending_batch_no_longer_holds_its_cleaned_values() -> None:
-    """Pictures and sounds would be kept twice; its size counts them while they are under way."""
+    """Pictures and sounds would be kept twice; its size counts those that are there while they are under way."""
     pending = Embed(ops()).submit(cleaned())
 
     assert pending.batch.schema.names == ["id", ISSUES]
-    assert pending.nbytes == cleaned().nbytes
+    kept = cleaned().select(["id", ISSUES])
+    notes, profiles = (cleaned().select([f"clean_{m}"]) for m in ("note", "profile"))
+    assert pending.nbytes == kept.nbytes + notes.take([0, 2, 3]).nbytes + profiles.take([0, 1]).nbytes
 
 
 def test_a_worker_that_is_lost_is_told_when_the_result_is_asked_for() -> None:
@@ -125,21 +138,21 @@ class SmallMemory:
         return self._op(batch)
 
     def submit(self, batch: pa.RecordBatch) -> InlineFuture:
-        return InlineFuture(self, batch)
+        return InlineOp(self).submit(batch)
 
 
 def test_a_batch_that_does_not_fit_is_halved_until_it_does() -> None:
-    """Four rows where two fit: asked for 4, 2 and 2, and the result is that of a worker with more memory."""
+    """Three notes where two fit: asked for 3, 1 and 2, and the result is that of a worker with more memory."""
     small = SmallMemory(ops()["note"], most=2)
 
     result = Embed({**ops(), "note": small}).submit(cleaned()).result().batch
 
-    assert small.asked == [4, 2, 2]
+    assert small.asked == [3, 1, 2]
     assert result.equals(Embed(ops()).submit(cleaned()).result().batch)
 
 
 def test_what_fitted_is_remembered(caplog: pytest.LogCaptureFixture) -> None:
-    """The next batch of four is cut into two at once, and nothing fails any more."""
+    """The next batch of three notes is cut at once, and nothing fails any more."""
     small = SmallMemory(ops()["note"], most=2)
     embed = Embed({**ops(), "note": small})
     embed.submit(cleaned()).result()
@@ -147,9 +160,9 @@ def test_what_fitted_is_remembered(caplog: pytest.LogCaptureFixture) -> None:
 
     result = embed.submit(cleaned()).result().batch
 
-    assert small.asked == [2, 2]
+    assert small.asked == [2, 1]
     assert result.equals(Embed(ops()).submit(cleaned()).result().batch)
-    assert "modalities.note: 4 values at once are too many for its worker; from now on at most 2" in caplog.text
+    assert "modalities.note: 3 values at once are too many for its worker; from now on at most 2" in caplog.text
 
 
 def test_a_poison_row_makes_no_batch_smaller() -> None:
@@ -159,7 +172,7 @@ def test_a_poison_row_makes_no_batch_smaller() -> None:
     embed.submit(cleaned()).result()
     poisoned.asked.clear()
 
-    embed.submit(cleaned().slice(0, 2)).result()
+    embed.submit(cleaned().take([0, 3])).result()
 
     assert poisoned.asked == [2]
 
@@ -168,10 +181,10 @@ def test_a_worker_without_room_for_any_value_stops_the_run() -> None:
     """Halving ends at one row each: only more memory helps, and a night of masked values would hide that."""
     small = SmallMemory(ops()["note"], most=0)
 
-    with pytest.raises(MemoryExceeded, match=r"modalities\.note: .* got 4 values of which not one does"):
+    with pytest.raises(MemoryExceeded, match=r"modalities\.note: .* got 3 values of which not one does"):
         Embed({"note": small}).submit(cleaned()).result()
 
-    assert small.asked == [4, 2, 1, 1, 2, 1, 1]
+    assert small.asked == [3, 1, 2, 1, 1]
 
 
 class Poisoned(SmallMemory):

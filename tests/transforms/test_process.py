@@ -33,7 +33,8 @@ from tests.transforms.tiny_recipes import (
     process,
 )
 from transforms.diary import Diary, Entry
-from transforms.process import Care, Notes, ProcessUnits, UnitProcessor
+from transforms.process import Care, Notes, UnitProcessor
+from transforms.process_units import ProcessUnits
 from transforms.recipe import Limits
 from transforms.sinks.memory import MemorySinkSpec, output
 from transforms.sinks.owner import Owner
@@ -430,7 +431,7 @@ def test_time_is_told_by_stage(tmp_path: Path) -> None:
     seconds = processor(unit, NOTHING).counts.seconds
 
     # Two batches; reading is entered once more, to find that there is no third.
-    assert seconds == {"read": 3, "clean": 2, "submit": 2, "embed": 2, "score": 2, "write": 2}
+    assert seconds == {"read": 3, "recall": 2, "clean": 2, "submit": 2, "embed": 2, "score": 2, "write": 2}
 
 
 # The DoFn -----------------------------------------------------------------------------------------------------------

@@ -60,6 +60,26 @@ class ModalitySpec(Spec[Cleaner]):
     def gather(self, batch: pa.RecordBatch) -> pa.Array:
         """The batch's values of this modality as one array, null where absent; what the Cleaner takes."""
 
+    def raw(self, values: pa.Array) -> pa.Array | None:
+        """The bytes that alone decide what becomes of each value, as a binary array.
+
+        Null where they are not at hand (an absent value, or one given by its path). None where there are no such bytes,
+        or where finding a known embedding by them costs more than making it anew (numbers).
+
+        Args:
+            values: what `gather` gave.
+        """
+        if pa.types.is_dictionary(values.type):
+            values = values.dictionary_decode()
+        if pa.types.is_struct(values.type):
+            place = values.type.get_field_index("bytes")
+            values = values.field(place) if place >= 0 else values
+        return values if _is_binary(values.type) else None
+
+    def has_raw(self, schema: pa.Schema) -> bool:
+        """Whether `raw` gives any bytes for an input of this schema."""
+        return self.raw(self.gather(pa.RecordBatch.from_pylist([], schema=schema))) is not None
+
     @abstractmethod
     def cleaned_type(self) -> pa.DataType:
         """Arrow type of the cleaned values (see `models.schema`)."""
@@ -79,6 +99,10 @@ class ModalitySpec(Spec[Cleaner]):
         Raises:
             ConfigError: `statistics` lacks a field of `fields()`.
         """
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind))
 
 
 class IssueLog:

@@ -31,6 +31,7 @@ _INVISIBLE = re.compile(
     "\u2066-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f\ud800-\udfff]+"
 )
 _SPACE = re.compile(r"\s")
+_BYTES = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary(), pa.string_view(): pa.binary_view()}
 _BLOCK = 65_536  # characters whose words are handled at once
 # Zero-width (non-)joiners shape Persian, Indic scripts and emoji; beside ASCII they only split words.
 _JOINERS = re.compile("(?<![^\x00-\x7f])[\u200c\u200d]+|[\u200c\u200d]+(?![^\x00-\x7f])")
@@ -77,6 +78,12 @@ class TextSpec(ModalitySpec):
     def gather(self, batch: pa.RecordBatch) -> pa.Array:
         """The column as it is."""
         return batch.column(self.column)
+
+    def raw(self, values: pa.Array) -> pa.Array | None:
+        """The text's bytes, of strings too."""
+        if pa.types.is_dictionary(values.type):
+            values = values.dictionary_decode()
+        return super().raw(values.cast(_BYTES[values.type]) if values.type in _BYTES else values)
 
     def cleaned_type(self) -> pa.DataType:
         """string: UTF-8 in the chosen normal form, never empty."""

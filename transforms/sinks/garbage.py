@@ -2,7 +2,8 @@
 
 Below `features/` and `quarantine/` nothing is ever touched, and neither are manifests, reports and leases (whose
 numbers must go on growing). The rest is garbage once nothing in it has changed for the retention: staging, temporary
-files, and versions to which no link leads. A run that may be alive protects its staging whatever the clocks say.
+files, versions to which no link leads, and known embeddings that no job has asked for in a while. A run that may be
+alive protects its staging whatever the clocks say.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import CorruptArtifact, LeaseHeld
+from transforms.recall.forgotten import forgotten_stores, halves
 from transforms.sinks import storage
 from transforms.sinks.base import RunInfo
 from transforms.sinks.clock import Clock, SystemClock
@@ -84,6 +86,10 @@ def _candidates(layout: Layout) -> Iterator[tuple[str, Path, RunInfo | None]]:
     for date in _entries(layout.all_versions):
         for path in unlinked_versions(layout, date.name.removeprefix("date=")):
             yield "version without a link", path, _run_of_version(layout, path)
+    for path in forgotten_stores(layout.recall):
+        yield "known embeddings, forgotten", path, None
+    for path in halves(layout.recall):
+        yield "temporary file", path, None
     for folder in (layout.root, layout.all_staging, layout.leases, *_entries(layout.runs)):
         for path in _entries(folder):
             if path.name.startswith(PROBE):

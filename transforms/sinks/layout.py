@@ -50,6 +50,11 @@ class Layout:
         return self.runs / run_id / "manifest.json"
 
     @property
+    def recall(self) -> Path:
+        """Known embeddings, a folder for each store key (see `transforms.recall`)."""
+        return self.root / "recall"
+
+    @property
     def all_staging(self) -> Path:
         """A folder for each unfinished run, and the leases."""
         return self.root / "staging"
@@ -93,6 +98,11 @@ class Staging:
     def quarantine(self) -> Path:
         """Complete quarantine files; comes to stand at `quarantine/date=…` as it is."""
         return self.root / "quarantine"
+
+    @property
+    def recall(self) -> Path:
+        """Segments of known embeddings that are still being written."""
+        return self.root / "recall"
 
     @property
     def units(self) -> Path:
