@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
 ROWS ?= 2000
+BENCH ?= build/bench
 
-.PHONY: help list demo test test-fast test-all faults check format clean
+.PHONY: help list demo test test-fast test-all faults bench check format clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -34,6 +35,9 @@ test-fast: $(VENV)/.installed ## the fast tier: no Beam runner, Ray, Java, netwo
 
 faults: $(VENV)/.installed ## the fault matrix: every fault of a night, injected; prints a line for each
 	$(BIN)/python -m pytest -p tests.faults.matrix -m "not gpu" tests/faults $(ARGS)
+
+bench: $(VENV)/.installed ## speed against the floor, peers and the night before, and memory; about 8 hours on two idle cores
+	@BENCH=$(BENCH) PATH="$(CURDIR)/$(BIN):$$PATH" sh benchmarks/all.sh
 
 check: $(VENV)/.installed ## lint, types, import contracts
 	$(BIN)/ruff check .
