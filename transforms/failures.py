@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import traceback
 import uuid
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from pathlib import Path
 
 from models import errors
 from models.errors import AmalgamError, ConfigError, InternalError, Problem
+
+_LOG = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -24,7 +27,6 @@ def note_failure(folder: str, where: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noted whatever it is, and raised again
-        Path(folder).mkdir(parents=True, exist_ok=True)
         note = {
             "where": where,
             "error": type(error).__name__,
@@ -32,8 +34,20 @@ def note_failure(folder: str, where: str) -> Iterator[None]:
             "problems": [list(p) for p in error.problems] if isinstance(error, ConfigError) else [],
             "traceback": traceback.format_exc(),
         }
-        (Path(folder) / f"{uuid.uuid4().hex}.json").write_text(json.dumps(note), encoding="utf-8")
+        _write(Path(folder) / f"{uuid.uuid4().hex}.json", json.dumps(note))
         raise
+
+
+def _write(path: Path, note: str) -> None:
+    """A note is whole or not there: the disk may be full, which may be the very failure that is noted."""
+    unfinished = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_text(note, encoding="utf-8")
+        unfinished.replace(path)
+    except OSError as error:
+        # The runner carries the failure's text as well (see `pipelines.runners.cause`); this error must not hide it.
+        _LOG.warning("a failure could not be noted in %s: %s", path.parent, error)
 
 
 def read_failure(folder: str) -> AmalgamError | None:

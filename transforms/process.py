@@ -153,7 +153,7 @@ class _Attempt:
         """The batch cleaned, without rows at which that fails; None when no row is left."""
         with self._at(batch):
             verdict = judge(batch, self._owner.steps.clean)
-            if verdict.guilty:  # rows may rely on one that is lost: now none relies on any
+            if self._session.relies(batch, verdict.guilty):  # on a row that is lost: now none relies on any
                 verdict = judge(self._session.unmarked(batch), self._owner.steps.clean)
         self._without(batch, verdict.guilty, "clean")
         return None if verdict.good is None else self._session.cleaned(verdict.good)

@@ -51,6 +51,23 @@ def test_a_configuration_error_explains_the_others(tmp_path: Path) -> None:
     assert isinstance(read_failure(str(tmp_path)), ConfigError)
 
 
+def test_a_failure_that_cannot_be_noted_is_still_the_one_that_is_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A full disk, of which nobody is to read half a note."""
+    write_text = Path.write_text
+
+    def half(path: Path, text: str, **options: str) -> int:
+        write_text(path, text[:3], **options)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", half)
+    note(tmp_path, DataRefused("d"))
+
+    assert read_failure(str(tmp_path)) is None
+    assert "could not be noted" in caplog.text
+
+
 def test_notes_can_be_cleared(tmp_path: Path) -> None:
     """An earlier attempt's failure must not decide this one's exit code."""
     note(tmp_path, DataRefused("d"))

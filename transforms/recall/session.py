@@ -14,7 +14,7 @@ is complete: batches are completed in the order in which they were looked at.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -147,6 +147,17 @@ class Session:
             lane.values[keys[row]] = value
             if entries.days[i] < self._refresh_before:
                 lane.fresh.append(keys[row])
+
+    def relies(self, batch: pa.RecordBatch, lost: Collection[int]) -> bool:
+        """Whether a row of the batch relies on one of the rows (by position) that are lost."""
+        if not lost:
+            return False
+        for name, lane in self._lanes.items():
+            new, known = (_column(batch, column(name)) for column in (new_column, known_column))
+            gone = {new[row].as_py() for row in lost} - lane.values.keys()
+            if not gone.isdisjoint(known.drop_null().to_pylist()):
+                return True
+        return False
 
     def unmarked(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch with no row relying on another, for when some of its rows cannot be relied on."""

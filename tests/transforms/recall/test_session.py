@@ -180,6 +180,10 @@ def test_no_row_relies_on_one_that_is_removed_for_its_key(tmp_path: Path) -> Non
     assert night.reasons == {None: "key.missing"}
 
 
+CLEANED: list[str] = []
+"""Every title that was cleaned, in calls that raised too."""
+
+
 class BrittleSpec(TextSpec):
     """Cleaning that raises at `brittle`."""
 
@@ -190,6 +194,7 @@ class BrittleSpec(TextSpec):
         clean = super().build()
 
         def brittle(values: pa.Array) -> Cleaned:
+            CLEANED.extend(values.drop_null().to_pylist())
             if "brittle" in values.to_pylist():
                 raise RuntimeError("brittle")
             return clean(values)
@@ -207,6 +212,18 @@ def test_no_row_relies_on_one_at_which_cleaning_fails(tmp_path: Path) -> None:
 
     assert night.reasons == {"c0": "row.failed"}
     assert night.rows.column("emb_note").to_pylist() == [[4, 1, 1, 0]]
+
+
+def test_nothing_is_cleaned_again_for_a_row_on_which_none_relies(tmp_path: Path) -> None:
+    """The batch of two, then each alone: that is what finding the row costs, and no more."""
+    CLEANED.clear()
+    table = notes("one", "other").set_column(3, "segment", pa.array(["brittle", "fine"]))
+    modalities = {**MODALITIES, "title": BrittleSpec(column="segment")}
+    encoders = {**ENCODERS, "note": NotingSpec(), "title": LettersSpec()}
+
+    run(tmp_path, table, modalities=modalities, encoders=encoders, fuse=None, fused_dim=0)
+
+    assert CLEANED == ["brittle", "fine", "brittle", "fine"]
 
 
 def test_without_stores_nothing_is_known_of_the_last_run(tmp_path: Path) -> None:
