@@ -114,7 +114,7 @@ class _Attempt:
         batches = read_unit(
             self._unit,
             self._recipe.schema,
-            batch_rows=limits.batch_rows,
+            batch_rows=limits.rows_at_once(self._recipe.modalities),
             batch_bytes=limits.batch_bytes,
             without=self._lost,
         )

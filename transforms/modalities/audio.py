@@ -23,6 +23,9 @@ from transforms.modalities.external import (
 AudioFormat = Literal["wav", "flac", "ogg", "mp3", "aiff"]
 
 
+TYPICAL_SECONDS = 5.0  # of voice notes and product sounds; longer ones are bounded by `execution.batch_bytes`
+
+
 class AudioSpec(ModalitySpec):
     """A sound, as bytes, `{bytes, path}` or a path; cleaned to mono samples at one rate and loudness.
 
@@ -70,6 +73,10 @@ class AudioSpec(ModalitySpec):
     def cleaned_type(self) -> pa.DataType:
         """list<float32>: mono samples, |x| <= 1."""
         return pa.list_(pa.float32())
+
+    def cleaned_bytes(self) -> int:
+        """Of a sound of TYPICAL_SECONDS."""
+        return int(min(self.max_seconds, TYPICAL_SECONDS) * self.rate) * 4
 
     def build(self) -> Cleaner:
         """The cleaner."""

@@ -84,6 +84,11 @@ class ModalitySpec(Spec[Cleaner]):
     def cleaned_type(self) -> pa.DataType:
         """Arrow type of the cleaned values (see `models.schema`)."""
 
+    def cleaned_bytes(self) -> int:
+        """About how many bytes a cleaned value takes, where that is much; 0 where it is not."""
+        kind = self.cleaned_type()
+        return kind.list_size * kind.value_type.bit_width // 8 if pa.types.is_fixed_size_list(kind) else 0
+
     def fields(self) -> Mapping[str, str]:
         """Statistics to be fitted: field name -> `number` or `category`; empty when none are needed."""
         return {}

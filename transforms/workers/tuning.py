@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
@@ -24,16 +24,19 @@ from models.schema import clean_column
 from transforms.workers import notes, samples
 from transforms.workers.base import WorkersSpec
 from transforms.workers.fitting import fitted
-from transforms.workers.layout import Layout, Plan, layouts, settings_of_batch, shared
+from transforms.workers.layout import MOST_REPLICAS, Layout, Plan, layouts, settings_of_batch, shared
 from transforms.workers.machine import Machine, free_bytes
 from transforms.workers.measuring import Bench, Sample
 from transforms.workers.search import Meter, best
 
 LOG = logging.getLogger(__name__)
 
-# A run of fewer rows is over before a measurement has paid for itself: finding a plan costs some 10 s, in which a
-# sentence encoder on two cores does some 500 rows.
+# A run of fewer rows is over before a second worker has paid for itself: to start one costs some 5 s of a core, in
+# which a sentence encoder does some 200 rows.
 LEAST_ROWS: Final = 1_000
+# Finding a plan costs some 10 s of all cores, so a shorter run does as well with one single-threaded worker per core,
+# which is what most measurements find.
+MEASURED_ROWS: Final = 10_000
 REPLICA_BYTES: Final = 1 << 30  # torch, transformers and a sentence encoder; no more than half of what is free
 
 # Sizes that are tried, by the setting that they are of: on CPUs, where 8 to 16 rows beat large batches since their
@@ -92,7 +95,7 @@ def plans(
     if spec.address not in ("local", "inline"):  # workers on other machines cannot be measured from here
         return {name: _given(spec, op) for name, op in ops.items() if spec.batch != "auto"}
     machine = Machine.here()
-    measure = spec.measuring > 0 and (rows is None or rows >= LEAST_ROWS)
+    measure = spec.measuring > 0 and (rows is None or rows >= MEASURED_ROWS)
     until = time.monotonic() + spec.measuring
     alone = {}
     for name, op in ops.items():
@@ -105,7 +108,27 @@ def plans(
             LOG.warning("workers of %s: nothing was measured, so they run as configured: %s", name, error)
         if plan is not None or spec.batch != "auto":
             alone[name] = plan or _given(spec, op)
+    if spec.address == "local" and (rows is None or rows >= LEAST_ROWS):
+        alone = {**_untried(spec, [(n, op) for n, op in ops.items() if n not in alone], machine), **alone}
     return shared(alone, fixed=spec.replicas != "auto" or spec.address == "inline")
+
+
+def _untried(spec: WorkersSpec, ops: Collection[tuple[str, OpSpec]], machine: Machine) -> dict[str, Plan]:
+    """One single-threaded worker per core, shared among the encoders of which nothing is known."""
+    heavy = [name for name, op in ops if measurable(spec, op) and not _on_gpu(op, machine)]
+    if not heavy or spec.replicas != "auto" or spec.threads not in ("auto", 1):
+        return {}
+    most = min(machine.cores, MOST_REPLICAS, _room())
+    return {name: Plan(replicas=most // len(heavy)) for name in heavy} if most > len(heavy) else {}
+
+
+def _on_gpu(op: OpSpec, machine: Machine) -> bool:
+    return isinstance(op, EmbedSpec) and uses_gpu(op.encoder, machine)
+
+
+def _room() -> int:
+    """Replicas for which there is memory."""
+    return max(1, free_bytes() // REPLICA_BYTES // 2)
 
 
 def described(spec: WorkersSpec, ops: Mapping[str, OpSpec]) -> dict[str, str]:
@@ -113,10 +136,9 @@ def described(spec: WorkersSpec, ops: Mapping[str, OpSpec]) -> dict[str, str]:
     found = plans(spec.model_copy(update={"measuring": 0}), ops)
     told = {}
     for name, op in ops.items():
-        unknown = name not in found and spec.measuring > 0 and measurable(spec, op)
-        told[name] = f"{found.get(name, spec.plan(name))}" + (
-            ", until measured at the start of a run" if unknown else ""
-        )
+        plan = found.get(name, spec.plan(name))
+        unknown = plan.rate is None and spec.measuring > 0 and measurable(spec, op)
+        told[name] = f"{plan}, until a long run measures it" if unknown else str(plan)
     return told
 
 
@@ -200,7 +222,7 @@ def _possible(spec: WorkersSpec, machine: Machine, *, on_gpu: bool) -> list[Layo
     threads = 1 if spec.threads == "auto" else spec.threads
     if on_gpu or spec.address == "inline":  # GPUs are shared out later; Beam's processes are one per core already
         return [Layout(1, threads)]
-    room = max(1, free_bytes() // REPLICA_BYTES // 2)
+    room = _room()
     return [layout for layout in layouts(machine.cores, spec.replicas, spec.threads) if layout.replicas <= room] or [
         Layout(1, threads)
     ]

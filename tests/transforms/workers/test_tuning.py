@@ -181,19 +181,33 @@ def test_given_numbers_win() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "rows"),
+    ("spec", "rows", "replicas"),
     [
-        (WorkersSpec(measuring=0), None),
-        (WorkersSpec(), tuning.LEAST_ROWS - 1),
-        (WorkersSpec(address="ray://head:10001"), None),
+        (WorkersSpec(measuring=0), None, 2),
+        (WorkersSpec(), tuning.MEASURED_ROWS - 1, 2),
+        (WorkersSpec(), tuning.LEAST_ROWS - 1, None),
+        (WorkersSpec(address="inline"), tuning.MEASURED_ROWS - 1, None),
+        (WorkersSpec(address="ray://head:10001"), None, None),
     ],
-    ids=["forbidden", "few rows", "elsewhere"],
+    ids=["forbidden", "few rows", "very few rows", "inline", "elsewhere"],
 )
-def test_nothing_is_measured_where_it_does_not_pay(spec: WorkersSpec, rows: int | None) -> None:
-    """When it is switched off, when the run is short, and when the workers are on other machines."""
+def test_nothing_is_measured_where_it_does_not_pay(spec: WorkersSpec, rows: int | None, replicas: int | None) -> None:
+    """Then a worker per core will do; or one, in a run that is over before a second one has started."""
     bench = FakeBench({})
-    assert tuning.plans(spec, HEAVY, rows, make=bench) == {}
+
+    plans = tuning.plans(spec, HEAVY, rows, make=bench)
+
+    assert plans == ({} if replicas is None else {"review": Plan(replicas=replicas)})
     assert bench.opened == []
+
+
+def test_encoders_of_which_nothing_is_known_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight cores for two encoders with weights are four workers each; two cores are one each."""
+    ops = {name: EmbedSpec(name=name, encoder=HeavySpec()) for name in ("review", "title")}
+    assert tuning.plans(WorkersSpec(measuring=0), ops) == {}
+    monkeypatch.setattr(Machine, "here", classmethod(lambda cls: cls("a processor", 8, (), "2.15.0")))
+
+    assert {plan.replicas for plan in tuning.plans(WorkersSpec(measuring=0), ops).values()} == {4}
 
 
 def test_only_encoders_with_weights_are_measured() -> None:
@@ -210,7 +224,7 @@ def test_a_failure_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     bench = FakeBench({}, fails=WorkerDied("a measuring process must live until it is done; got its death"))
 
     with caplog.at_level(logging.WARNING):
-        assert tuning.plans(WorkersSpec(), HEAVY, make=bench) == {}
+        assert tuning.plans(WorkersSpec(), HEAVY, make=bench) == {"review": Plan(replicas=2)}
 
     assert "workers of review: nothing was measured, so they run as configured: a measuring process" in caplog.text
 
@@ -231,7 +245,7 @@ def test_plans_in_words() -> None:
     before = tuning.described(WorkersSpec(), HEAVY)
     tuning.plans(WorkersSpec(), HEAVY, make=FakeBench(WIDE_WINS))
 
-    assert before == {"review": "1 worker x 1 thread, until measured at the start of a run"}
+    assert before == {"review": "2 workers x 1 thread, until a long run measures it"}
     after = "2 workers x 1 thread, max_batch_tokens 1,024 (measured: 50 rows/s)"
     assert tuning.described(WorkersSpec(), HEAVY) == {"review": after}
 
