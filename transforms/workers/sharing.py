@@ -43,8 +43,10 @@ def arrange(
             measured for all of these: then the others want none.
         replicas: where the user gave a number.
     """
+    if not gpus:
+        return Arranged(dict(plans), 0)
     measured = {name: plan for name, plan in plans.items() if plan.device_memory}
-    if gpus and measured and wanting is not None and measured.keys() >= set(wanting):
+    if measured and wanting is not None and measured.keys() >= set(wanting):
         return Arranged({**plans, **seated(gpus, measured, replicas)}, max(1, int(gpus)))
     suggested = {"replicas": replicas or max(1, int(gpus))}
     on_cores = {name for name, plan in plans.items() if plan.rate is not None and not plan.device_memory}

@@ -122,3 +122,10 @@ def test_equal_shares_when_something_is_unknown(wanting: set[str] | None) -> Non
 def test_replicas_that_were_measured_on_cores_stay(plan: Plan, replicas: int) -> None:
     """A plan that only holds the user's batch says nothing about replicas: then there is one per GPU."""
     assert arrange(3, {"photo": plan}, None).plans["photo"].replicas == replicas
+
+
+def test_without_gpus_plans_stay_as_they_are() -> None:
+    """Also those that nobody measured: a worker per core, say."""
+    plans = {"review": Plan(replicas=2), "photo": Plan(replicas=4, rate=100)}
+
+    assert arrange(0, plans, {"review", "photo"}) == Arranged(plans, 0)
