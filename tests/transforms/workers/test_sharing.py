@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from transforms.workers.layout import Plan
-from transforms.workers.sharing import CONTEXT_BYTES, HEADROOM, arrange, seated, share_of, visible_gpu
+from transforms.workers.sharing import CONTEXT_BYTES, HEADROOM, Arranged, arrange, seated, share_of, visible_gpu
 
 GPU = 80 << 30
 
