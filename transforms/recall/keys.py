@@ -23,7 +23,10 @@ Keys = npt.NDArray[np.uint64]
 """`[n, 2]`: the first 128 bits of the sha256 of each value's bytes. Nobody can make two values of one key."""
 
 KEY_BYTES = 16
-_PACKAGES = ("numpy", "pyarrow", "pillow", "soundfile", "soxr", "ftfy", "torch", "transformers", "tokenizers")
+_PACKAGES = (
+    *("numpy", "pyarrow", "pillow", "cykooz-resizer", "soundfile", "soxr", "ftfy"),
+    *("torch", "transformers", "tokenizers"),
+)
 _CODE = ("models", "models.encoders", "transforms.modalities")
 
 
