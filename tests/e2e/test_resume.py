@@ -107,7 +107,9 @@ def test_a_terminated_run_cleans_up(shop: Shop, tmp_path: Path, settings: tuple[
     assert left == []
     assert state(out / "features") == published
     assert_lease_is_free(out)
-    assert amalgam(*shop.arguments("run", out, *settings)).result["units_resumed"] > 0
+    again = amalgam(*shop.arguments("run", out, *settings))
+    assert again.code == 0, again.err
+    assert again.result["units_resumed"] > 0
 
 
 def test_an_interrupted_run_exits_with_130(shop: Shop, tmp_path: Path) -> None:

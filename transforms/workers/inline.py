@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
 import threading
 import uuid
@@ -18,6 +19,8 @@ from transforms.workers import tuning
 from transforms.workers.base import Running, Usage, WorkersSpec, built, run
 from transforms.workers.fitting import fitted
 from transforms.workers.tally import Tally, use_threads
+
+LOG = logging.getLogger(__name__)
 
 
 class InlineFuture:
@@ -76,8 +79,11 @@ class Diary:
         with self._writing:
             self._usage[name] = usage
             unfinished = self._path.with_suffix(".part")
-            unfinished.write_text(json.dumps(self._usage), encoding="utf-8")
-            unfinished.replace(self._path)
+            try:
+                unfinished.write_text(json.dumps(self._usage), encoding="utf-8")
+                unfinished.replace(self._path)
+            except OSError as error:  # the driver is gone, and the folder with it; no row is to blame for that
+                LOG.info("what the encoder of %s did is not written down: %s", name, error)
 
     @staticmethod
     def read(folder: str) -> dict[str, Usage]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -128,3 +129,12 @@ def test_an_op_without_an_encoder_is_left_alone() -> None:
     """It has no batches of its own."""
     spec = DoubledSpec()
     assert fitted(spec, Plan(batch={"max_batch_rows": 8})) is spec
+
+
+def test_an_account_that_cannot_be_written_costs_no_row(tmp_path: Path) -> None:
+    """The driver was ended and its folder is gone, while a worker is still at its unit."""
+    workers = InlineWorkers(WorkersSpec(address="inline", notes=str(tmp_path / "gone")))
+
+    result = workers.remote(DoubledSpec(), "doubled")(pa.record_batch({"x": [1, 2]}))
+
+    assert result.num_rows == 2
