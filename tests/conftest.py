@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 
 # Before numpy and torch are loaded, which read it once. With another number of threads a matrix product is cut
 # otherwise, and its last bits differ.
@@ -19,4 +20,5 @@ settings.load_profile("amalgam")
 @pytest.fixture(autouse=True)
 def _own_notes(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test learns from another, or from its user's nights, how an encoder is best run."""
-    monkeypatch.setenv("AMALGAM_PLANS", str(tmp_path_factory.mktemp("plans")))
+    # A folder that is made when it is needed: `mktemp` looks through those of all tests before.
+    monkeypatch.setenv("AMALGAM_PLANS", str(tmp_path_factory.getbasetemp() / "plans" / uuid.uuid4().hex))
