@@ -108,7 +108,7 @@ POINTS = (
         (
             Seam("os:unlink", within="transforms.sinks.parquet:sweep"),
             Seam("os:rmdir", within="transforms.sinks.parquet:sweep", after=True),
-            Seam("pipelines.run:write_report"),
+            Seam("pipelines.report:write_report"),
         ),
     ),
 )
