@@ -46,6 +46,8 @@ _LOG = logging.getLogger(__name__)
 
 Clock = Callable[[], float]
 
+MERGE_SECONDS: Final = 30.0
+"""Between looks whether units have left many segments of known embeddings."""
 MOST_DEATHS: Final = 3 * DEADLY
 """Beam worker processes that may die before a run gives up: enough to find three rows that kill one."""
 
@@ -341,15 +343,25 @@ def recall_of(work: Work, workers: WorkersSpec, *, writes: bool = True) -> Recal
 
 @contextmanager
 def _tended(recall: RecallSpec | None, recipe: Recipe) -> Iterator[None]:
-    """While a run goes on, what earlier ones left in its stores is merged."""
+    """While a run goes on, what earlier runs and its own units left in its stores is merged."""
     if recall is None:
         yield
         return
     recall.describe(recipe)
-    merging = threading.Thread(target=recall.merge, args=(recipe,), daemon=True)
+    done = threading.Event()
+    merging = threading.Thread(target=_keep_merging, args=(recall, recipe, done), daemon=True)
     merging.start()
-    yield
+    try:
+        yield
+    finally:
+        done.set()
     merging.join()  # not when the run fails: then nothing waits
+
+
+def _keep_merging(recall: RecallSpec, recipe: Recipe, done: threading.Event) -> None:
+    recall.merge(recipe)
+    while not done.wait(MERGE_SECONDS):
+        recall.merge(recipe)
 
 
 def _rows_done(work: Work) -> int:

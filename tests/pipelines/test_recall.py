@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipelines import gc
+from pipelines import execute, gc
 from pipelines.recipes import Interval
 from pipelines.run import run
 from tests.pipelines.tiny_jobs import SOURCE, make_job, records, write_night
@@ -105,6 +106,22 @@ def test_many_small_nights_leave_few_files(tmp_path: Path) -> None:
     assert before > 12  # a segment of notes for each of 12 units, and some of titles
     assert len(list((tmp_path / "out" / "recall").glob("*/*.arrow"))) < 12
     assert counts.encoded["note"] == 0
+
+
+def test_stores_are_merged_again_and_again_until_a_run_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A night of thousands of units would else leave as many segments to be opened by each process."""
+    monkeypatch.setattr(execute, "MERGE_SECONDS", 0)
+    done, calls = threading.Event(), []
+
+    class Stores:
+        def merge(self, recipe: object) -> None:
+            calls.append(recipe)
+            if len(calls) == 3:
+                done.set()
+
+    execute._keep_merging(Stores(), "recipe", done)  # type: ignore[arg-type]  # merges nothing
+
+    assert calls == ["recipe"] * 3
 
 
 def test_gc_removes_stores_that_no_run_has_used_for_long(tmp_path: Path) -> None:

@@ -116,8 +116,8 @@ class Segment:
 
     def __init__(self, path: Path, dim: int) -> None:
         self.path = path
-        self._source = pa.memory_map(str(path))
-        index = self._source.read_buffer()
+        # numpy's maps, since Arrow's keep a file descriptor each, of which a process has few.
+        index = pa.py_buffer(np.memmap(path, np.uint8, "r"))
         if hashlib.sha256(index).hexdigest()[:_DIGEST] != path.stem.rpartition("-")[2]:
             raise Damaged(f"{path} must hold what its name says; got something else")
         batch = pa.ipc.open_file(index).get_batch(0)
