@@ -83,7 +83,7 @@ def record(night: TinyNight) -> dict[str, Any]:
     (path,) = Layout(night.out).runs.glob("*/manifest.json")
     manifest = read_json(path)
     del manifest["sha256"]
-    for timing in ("seconds", "throughput"):
+    for timing in ("seconds", "throughput", "worker_usage"):
         del manifest["details"][timing]
     for counts in (manifest["ledger"]["total"], *manifest["ledger"]["units"].values()):
         del counts["seconds"]
