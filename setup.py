@@ -58,7 +58,7 @@ setup(
         "typer>=0.15",
     ],
     extras_require={"minilm": MINILM, "test": TEST, "dev": [*TEST, *FUZZ, *CHECK]},
-    entry_points={"console_scripts": ["amalgam = pipelines.cli:main"]},
+    entry_points={"console_scripts": ["amalgam = pipelines.cli:program"]},
     classifiers=[
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",

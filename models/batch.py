@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
@@ -49,3 +50,7 @@ def chain(*ops: BatchOp) -> BatchOp:
 
 class OpSpec(Spec[BatchOp]):
     """Describes a BatchOp; what travels to the process that runs it."""
+
+    @abstractmethod
+    def output_schema(self, schema: pa.Schema) -> pa.Schema:
+        """What the op promises for batches of `schema`; loads nothing."""

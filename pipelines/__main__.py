@@ -1,8 +1,6 @@
 """`python -m pipelines` is `amalgam`."""
 
-import sys
-
-from pipelines.cli import main
+from pipelines.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from models.errors import AmalgamError, InternalError, OutputError, WorkerCrashed
 from models.ops import EmbedSpec
 from models.spec import digest
-from pipelines.cores import helpful_processes
+from pipelines.cores import helpful_processes, row_seconds
 from pipelines.job import Job
 from pipelines.progress import Progress
 from pipelines.recipes import Interval
@@ -284,9 +284,10 @@ def process(work: Work, done: Mapping[str, Part], beam_args: Sequence[str]) -> P
     rows = sum(unit.rows for unit in work.inputs.units if unit.id not in done)
     ops = {name: EmbedSpec(name=name, encoder=encoder) for name, encoder in work.recipe.encoders.items()}
     with work.job.workers.start(ops, rows) as workers:
-        load_encoders(workers.spec, work.recipe.encoders)
-        _LOG.info("workers: %s", workers.found)
         recall = recall_of(work, workers.spec)
+        known = recall.known(work.recipe, rows) if recall is not None else frozenset()
+        load_encoders(workers.spec, work.recipe.encoders, known)
+        _LOG.info("workers: %s", workers.found)
         with Progress(work.inputs.rows, lambda: _rows_done(work)) as progress, _tended(recall, work.recipe):
             deaths = _process_all(work, done, workers.spec, notes, beam_args, recall)
         plans = {name: str(workers.spec.plan(name)) for name in ops}
@@ -310,7 +311,7 @@ def _process_all(
     deaths = 0
     while True:
         todo = [unit for unit in work.inputs.units if unit.id not in done]
-        processes = work.job.execution.processes or helpful_processes(sum(unit.rows for unit in todo))
+        processes = processes_for(work, sum(unit.rows for unit in todo))
         clear_failures(notes.failures)
         pipeline = beam.Pipeline(options=options_for(beam_args, processes=processes))
         night(pipeline, work.inputs, todo, work.recipe, work.sink, workers, notes, recall)
@@ -323,6 +324,13 @@ def _process_all(
                 raise
             _LOG.warning("%s; what was not finished is done again", error)
             done = work.sink.build().finished()
+
+
+def processes_for(work: Work, rows: int) -> int:
+    """Worker processes of the default runner: as configured, or as many as help with so many rows."""
+    inline = work.job.workers.address == "inline"
+    cost = row_seconds(work.recipe.modalities.values(), inline=inline)
+    return work.job.execution.processes or helpful_processes(rows, cost)
 
 
 def recall_of(work: Work, workers: WorkersSpec, *, writes: bool = True) -> RecallSpec | None:

@@ -10,8 +10,7 @@ import numpy as np
 
 from models.ops import EmbedSpec
 from pipelines import quantities, tables
-from pipelines.cores import helpful_processes
-from pipelines.execute import Work, least_bytes, recall_of
+from pipelines.execute import Work, least_bytes, processes_for, recall_of
 from pipelines.job import Job
 from pipelines.recipes import Interval
 from pipelines.run import check_beam_options, prepare
@@ -133,7 +132,7 @@ def plan(
     done = sum(unit.rows for unit in work.inputs.units if unit.id in finished)
     status = "already published" if published else "resumes" if done else "new"
     workers = check_workers(job)
-    processes = job.execution.processes or helpful_processes(work.inputs.rows - done)
+    processes = processes_for(work, work.inputs.rows - done)
     sample = measure(work, clock) if work.inputs.units else None
     ops = {name: EmbedSpec(name=name, encoder=encoder) for name, encoder in work.recipe.encoders.items()}
     return Plan(work, status, done, sample, processes, workers, described(job.workers, ops))

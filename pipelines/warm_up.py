@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from models.encoders.base import EncoderSpec
 from models.ops import EmbedSpec
 from transforms.workers.base import WorkersSpec
 
 
-def load_encoders(workers: WorkersSpec, encoders: Mapping[str, EncoderSpec]) -> None:
+def load_encoders(
+    workers: WorkersSpec, encoders: Mapping[str, EncoderSpec], known: Collection[str] = frozenset()
+) -> None:
     """Let a run's workers load their encoders now; the processes that read find them by name.
 
     Loading takes a worker longer (torch, transformers, weights) than it takes this process to load Beam.
@@ -18,6 +20,7 @@ def load_encoders(workers: WorkersSpec, encoders: Mapping[str, EncoderSpec]) -> 
     Args:
         workers: as they were started for the run.
         encoders: modality -> encoder.
+        known: modalities of which most values will be recalled: one worker is enough for the others, at first.
 
     Raises:
         WorkerDied: Ray is gone. What is wrong with an encoder is told where its first result is asked for.
@@ -26,4 +29,5 @@ def load_encoders(workers: WorkersSpec, encoders: Mapping[str, EncoderSpec]) -> 
         return
     door = workers.build()
     for modality, encoder in encoders.items():
-        door.remote(EmbedSpec(name=modality, encoder=encoder), modality)
+        op = door.remote(EmbedSpec(name=modality, encoder=encoder), modality)
+        op.load(1 if modality in known else None)

@@ -348,3 +348,25 @@ def test_the_program_really_ends_with_the_code(tmp_path: Path) -> None:
     assert_paragraph(done.stderr)
     assert "the job file must exist" in done.stderr
     assert done.stdout == ""
+
+
+PROGRAM = """
+import atexit, sys
+from pipelines.cli import program
+
+class Slow:
+    def __del__(self):
+        print("taken apart")
+
+slow, sys.argv = Slow(), ["amalgam", *sys.argv[1:]]
+atexit.register(print, "told of the end")
+program()
+"""
+
+
+def test_the_program_ends_without_being_taken_apart() -> None:
+    """What asked for it is told of the end, and all output arrives."""
+    done = subprocess.run([sys.executable, "-c", PROGRAM, "kinds", "--no-such"], capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout) == (64, "told of the end\n")
+    assert "No such option" in done.stderr

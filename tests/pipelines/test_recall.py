@@ -64,6 +64,17 @@ def test_the_second_night_costs_what_changed(tmp_path: Path, processes: int) -> 
     assert not (tmp_path / "ignorant" / "out" / "recall").exists()
 
 
+def test_encoders_of_which_little_is_asked_are_loaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the first night nothing is known; in the second the notes are, and of the titles too few to say so."""
+    told = []
+    monkeypatch.setattr(execute, "load_encoders", lambda _workers, _encoders, known: told.append(known))
+
+    for date in ("2026-11-23", "2026-11-24"):
+        night(tmp_path, date, records(0, ROWS))
+
+    assert told == [frozenset(), {"note"}]
+
+
 def test_another_fusion_encodes_nothing(tmp_path: Path) -> None:
     """But for numbers, which are cheaper made anew than looked up."""
     night(tmp_path, "2026-11-23", records(0, ROWS))

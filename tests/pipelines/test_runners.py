@@ -13,7 +13,10 @@ from apache_beam.options.pipeline_options import (
 )
 
 from models.errors import ConfigError, Problem, SchemaRefused, TemporaryError, UsageError
+from pipelines.cores import row_seconds
 from pipelines.runners import cause, cores, helpful_processes, options_for
+from transforms.modalities.image import ImageSpec
+from transforms.modalities.text import TextSpec
 
 OWN = "pipelines.runners.OneMachineRunner"
 """FnApiRunner with worker processes of our own."""
@@ -46,6 +49,17 @@ def test_processes_are_started_only_where_they_help() -> None:
     assert [helpful_processes(rows) for rows in (0, 4999)] == [1, 1]
     assert helpful_processes(5000) == min(2, cores())
     assert helpful_processes(10**9) == cores()
+
+
+def test_what_a_row_takes_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts need one process for many more rows than pictures; encoders in the same process count too."""
+    monkeypatch.setattr("pipelines.cores.cores", lambda: 64)
+    text, image = TextSpec(column="review"), ImageSpec(column="photo")
+    jobs = ([text], [text, image])
+
+    found = [helpful_processes(40_000, row_seconds(job, inline=inline)) for job in jobs for inline in (False, True)]
+
+    assert found == [1, 16, 13, 16]
 
 
 def test_users_own_number_stands() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from models.batch import OpSpec
 from models.encoders.hashed_ngrams import HashedNgramsSpec
 from models.ops import EmbedSpec
@@ -10,6 +12,8 @@ from transforms.workers.base import RemoteOp, Workers, WorkersSpec
 from transforms.workers.inline import InlineWorkers
 
 Asked = list[tuple[OpSpec, str]]
+LOADED: dict[str, int | None] = {}
+"""Modality -> how many replicas were told to load."""
 ENCODERS = {"review": HashedNgramsSpec(dim=64), "note": HashedNgramsSpec(dim=128)}
 
 
@@ -21,9 +25,11 @@ class Noting(InlineWorkers):
         self._asked = asked
 
     def remote(self, spec: OpSpec, name: str) -> RemoteOp:  # type: ignore[override]  # any RemoteOp will do here
-        """Note it, and make no op of it."""
+        """Note it."""
         self._asked.append((spec, name))
-        return super().remote(spec, name)
+        op = super().remote(spec, name)
+        op.load = partial(LOADED.__setitem__, name)  # type: ignore[method-assign]  # noted too
+        return op
 
 
 def noting(address: str, asked: Asked) -> WorkersSpec:
@@ -43,6 +49,15 @@ def test_each_encoder_is_asked_for_as_the_reading_processes_ask_for_it() -> None
     load_encoders(noting("local", asked), ENCODERS)
 
     assert asked == [(EmbedSpec(name=name, encoder=encoder), name) for name, encoder in ENCODERS.items()]
+
+
+def test_one_worker_loads_an_encoder_that_little_is_asked_of() -> None:
+    """All of them load the others."""
+    asked: Asked = []
+
+    load_encoders(noting("local", asked), ENCODERS, known={"note"})
+
+    assert LOADED == {"review": None, "note": 1}
 
 
 def test_inline_encoders_are_left_to_the_processes_that_use_them() -> None:

@@ -137,6 +137,9 @@ class SmallMemory:
             raise MemoryExceeded("must fit")
         return self._op(batch)
 
+    def load(self, replicas: int | None = None) -> None:
+        """It is loaded."""
+
     def submit(self, batch: pa.RecordBatch) -> InlineFuture:
         return InlineOp(self).submit(batch)
 

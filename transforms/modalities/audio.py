@@ -42,6 +42,7 @@ class AudioSpec(ModalitySpec):
         *("format_refused", "decode_failed", "too_long", "length_mismatch", "non_finite"),
     )
     unhashed: ClassVar[frozenset[str]] = frozenset({"allowed_roots"})
+    cleaning_seconds: ClassVar[float] = 1e-3
 
     column: str
     """The input column."""

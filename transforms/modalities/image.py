@@ -37,6 +37,7 @@ class ImageSpec(ModalitySpec):
     default_encoder = "image_histograms"
     codes = (*EXTERNAL_CODES, "format_refused", "decode_failed")
     unhashed: ClassVar[frozenset[str]] = frozenset({"allowed_roots"})
+    cleaning_seconds: ClassVar[float] = 2.5e-3
 
     column: str
     """The input column."""

@@ -19,6 +19,9 @@ from transforms.workers.base import WorkersSpec
 REFRESH_SHARE: Final = 0.25
 """Of `keep_days`, after which an embedding that is asked for again is written anew: so none is written every night."""
 
+KNOWN_SHARE: Final = 0.5
+"""Of a run's rows: a store of so many embeddings is taken to hold most of what the run will ask for."""
+
 
 @dataclass(frozen=True)
 class RecallSpec:
@@ -46,6 +49,15 @@ class RecallSpec:
             for name, spec in recipe.modalities.items()
             if spec.has_raw(recipe.schema)
         }
+
+    def known(self, recipe: Recipe, rows: int) -> frozenset[str]:
+        """Modalities whose stores hold about as many embeddings as there are rows, so that few may be missing."""
+        found = set()
+        for name, store in self.stores(recipe).items():
+            store.refresh()
+            if sum(map(len, store.segments)) >= KNOWN_SHARE * rows:
+                found.add(name)
+        return frozenset(found)
 
     def describe(self, recipe: Recipe) -> None:
         """Say in each store what it is for, and that this run used it."""

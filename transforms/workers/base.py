@@ -43,6 +43,13 @@ class RemoteOp(BatchOp, Protocol):
         """Start the work and return at once."""
         ...
 
+    def load(self, replicas: int | None = None) -> None:
+        """Let this many of the op's replicas load it now, without waiting; all of them when None.
+
+        The others load it when there is enough for them to do.
+        """
+        ...
+
 
 class Workers(Protocol):
     """Hands out remote ops; one per process, made from a WorkersSpec."""

@@ -57,6 +57,9 @@ class InlineOp:
             if self._diary is not None:
                 self._diary.note(self._name, self._tally.total)
 
+    def load(self, replicas: int | None = None) -> None:
+        """See `RemoteOp`; this one is loaded."""
+
     def submit(self, batch: pa.RecordBatch) -> InlineFuture:
         """The op's result, when asked for."""
         return InlineFuture(self, batch)

@@ -115,12 +115,6 @@ class OpActor:
             use_threads(self._plan.threads)
             use_gpu_memory(self._plan.memory_share)
 
-    def output_schema(self, schema: pa.Schema) -> pa.Schema:
-        """The op's promise."""
-        self.build()
-        assert self._op is not None
-        return self._op.output_schema(schema)
-
     def call(self, token: str, batch: pa.RecordBatch) -> Changes:
         """What the op does to the batch.
 

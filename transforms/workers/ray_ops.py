@@ -10,19 +10,21 @@ import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import ray
 from ray import exceptions as failures
 
+from models.arrow import Int64
 from models.batch import OpSpec
 from models.errors import MemoryExceeded, WorkerCrashed, WorkerDied
 from transforms.workers.base import DEADLINE_ROWS, ReadsColumns, WorkersSpec
 from transforms.workers.ray_actors import REMOTE_OP, WITNESS, WORD_SECONDS, Death
 from transforms.workers.ray_head import DEATHS, LOOK_SECONDS, Head, asked, fetched
 from transforms.workers.ray_start import connect
+from transforms.workers.shares import part, shares
 from transforms.workers.wire import Changes, apply, pack
 
 LOG = logging.getLogger(__name__)
@@ -33,9 +35,10 @@ DYING_SECONDS: Final = 30.0  # a killed actor's name is free within a second; it
 NAME_SECONDS: Final = 0.1  # between looks at a name
 FIRST_PAUSE: Final = 0.5  # before the successor of an actor that died at its start; doubled with each
 
-# Rows of the smallest piece of a batch that is shared. Texts are sorted by length within what a worker gets: of 1,024
-# texts (log-normal lengths, in batches of 1,024 tokens) 1.7 % was padding, of 512 3.1 %, of 256 5.6 %, of 128 9.6 %.
-PIECE_ROWS: Final = 512
+# A replica that is not needed yet is started for so many rows: loading torch, transformers and a small language model
+# takes some 7 s of a core, encoding 512 texts with it 10 s. Or when every other has batches waiting behind its own.
+WAKING_ROWS: Final = 512
+WAKING_BATCHES: Final = 2
 
 # What is taken for granted when the witness is gone: no batch is to blame, and all deaths in a row count.
 UNWITNESSED: Final = Death(at_work=False, fruitless=True, deaths=0)
@@ -59,6 +62,7 @@ class Sent(NamedTuple):
     life: Life
     token: str
     """Names this submission to the witness."""
+    rows: int
     ref: ray.ObjectRef
 
 
@@ -71,9 +75,26 @@ class Replica:
         self._name = name
         self._workers = workers
         self._head = head
-        self.pending = 0
-        """Batches that this process has submitted and not collected."""
-        self.life = self._living("")
+        self.batches, self.rows = 0, 0
+        """Submitted by this process and not collected."""
+        self._life: Life | None = None
+        with suppress(ValueError):  # nobody has started it yet
+            self._life = self._lived(asked(lambda: ray.get_actor(name, namespace=workers.namespace)))
+
+    @property
+    def awake(self) -> bool:
+        """Whether this process knows of its actor."""
+        return self._life is not None
+
+    def wake(self) -> Life:
+        """The actor of now, which begins to load its op when it is new.
+
+        Raises:
+            WorkerDied: Ray's head does not answer.
+        """
+        if self._life is None:
+            self._life = self._living("")
+        return self._life
 
     def _living(self, dead: str) -> Life:
         """The actor under this name that is not `dead`, the id of one whose name may not be free yet.
@@ -101,12 +122,17 @@ class Replica:
                 num_gpus=self._workers.gpus_of(self._op),
             ).remote(self._spec, self._op, self._name, self._workers)
         )
+        return self._lived(actor)
+
+    def _lived(self, actor: Any) -> Life:
         return Life(actor, actor.build.remote(), actor._actor_id.hex())
 
     def send(self, token: str, batch: pa.RecordBatch) -> Sent:
         """Submit a batch to the actor of now."""
-        sent = Sent(self, self.life, token, self.life.actor.call.remote(token, batch))
-        self.pending += 1
+        life = self.wake()
+        sent = Sent(self, life, token, batch.num_rows, life.actor.call.remote(token, batch))
+        self.batches += 1
+        self.rows += sent.rows
         return sent
 
     def collect(self, sent: Sent) -> Any:
@@ -117,7 +143,12 @@ class Replica:
             self._wait(sent)
             return ray.get(sent.ref, timeout=RESULT_SECONDS)
         finally:
-            self.pending -= 1
+            self.batches -= 1
+            self.rows -= sent.rows
+
+    def ready(self) -> bool:
+        """Whether its actor has built the op."""
+        return self._life is not None and bool(ray.wait([self._life.ready], timeout=0)[0])
 
     def wait_ready(self, life: Life) -> None:
         """Wait until the actor runs and its op is built; raises what building raised."""
@@ -127,12 +158,6 @@ class Replica:
             if time.monotonic() > deadline:
                 raise failures.GetTimeoutError(f"it did not start within {self._workers.startup:g} s")
         ray.get(life.ready, timeout=RESULT_SECONDS)
-
-    def schema(self, life: Life, schema: pa.Schema) -> Any:
-        """What the op promises for batches of this schema."""
-        self.wait_ready(life)
-        output_schema = life.actor.output_schema.options(concurrency_group="watch")  # before batches that wait
-        return ray.get(output_schema.remote(schema), timeout=ANSWER_SECONDS)
 
     def _wait(self, sent: Sent) -> None:
         deadline = time.monotonic() + self._workers.deadline
@@ -159,9 +184,9 @@ class Replica:
         Raises:
             WorkerDied: its name does not become free, or Ray's head does not answer.
         """
-        if self.life.id == dead.id:  # else another batch of this process saw to that
+        if self._life is not None and self._life.id == dead.id:  # else another batch of this process saw to that
             asked(lambda: ray.kill(dead.actor, no_restart=True))  # it may have hung, or only be out of reach
-            self.life = self._living(dead.id)
+            self._life = self._living(dead.id)
 
 
 class Testimony:
@@ -242,10 +267,17 @@ class RayFuture:
 
 
 class Pieces:
-    """A batch that is shared among replicas; what goes wrong with a piece is the batch's failure."""
+    """A batch that is shared among replicas; what goes wrong with a piece is the batch's failure.
 
-    def __init__(self, batch: pa.RecordBatch, pieces: Sequence[RayFuture]) -> None:
+    Args:
+        batch: all rows.
+        shares: the row numbers of each piece; together every row once.
+        pieces: the pieces under way.
+    """
+
+    def __init__(self, batch: pa.RecordBatch, shares: Sequence[Int64], pieces: Sequence[RayFuture]) -> None:
         self._batch = batch
+        self._order = np.concatenate(shares)
         self._pieces = pieces
 
     def result(self) -> pa.RecordBatch:
@@ -256,6 +288,7 @@ class Pieces:
                 raise outcome
         changes = [outcome for outcome in done if isinstance(outcome, Changes)]
         columns = pa.concat_batches([change.columns for change in changes])
+        columns = columns.take(pa.array(np.argsort(self._order, kind="stable")))
         return apply(self._batch, Changes(columns, changes[0].dropped))
 
 
@@ -264,13 +297,6 @@ def _outcome(piece: RayFuture) -> Changes | Exception:
         return piece.changes()
     except Exception as error:  # noqa: BLE001  (whatever the op raised is raised when the other pieces are collected)
         return error
-
-
-def even_parts(batch: pa.RecordBatch, most: int) -> list[pa.RecordBatch]:
-    """The batch in at most so many parts of nearly equal length, none with fewer than PIECE_ROWS rows."""
-    count = max(1, min(most, batch.num_rows // PIECE_ROWS))
-    ends = [batch.num_rows * part // count for part in range(count + 1)]
-    return [batch.slice(start, end - start) for start, end in pairwise(ends)]
 
 
 def pause(fruitless: int) -> float:
@@ -291,6 +317,7 @@ class RayOp:
         self.name = name
         self.workers = workers
         self.testimony = testimony
+        self._spec = spec
         self._reads = tuple(spec.reads()) if isinstance(spec, ReadsColumns) else None
         count = workers.plan(name).replicas
         prefix = f"{name}/{spec.fingerprint()[:12]}"
@@ -298,20 +325,13 @@ class RayOp:
         self._turn = os.getpid()  # processes start with different replicas
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
-        """The op's promise, asked from an actor that holds it.
+        """The op's promise; asks no actor for it."""
+        return self._spec.output_schema(schema)
 
-        Raises:
-            WorkerDied: no actor lives long enough to tell.
-        """
-        replica = self._replicas[0]
-        for _ in range(self.workers.max_restarts + 1):
-            life = replica.life
-            try:
-                return fetched(partial(replica.schema, life, schema))
-            except DEATHS as death:
-                last = reason(death)
-                replica.succeed(life)
-        raise WorkerDied(f"worker {self.name} must tell what it adds to a batch; got {last}")
+    def load(self, replicas: int | None = None) -> None:
+        """Let this many replicas load the op now, all of them when None; see `RemoteOp`."""
+        for replica in self._replicas[:replicas]:
+            replica.wake()
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The op's result, waited for."""
@@ -322,20 +342,30 @@ class RayOp:
 
         Else the last batch of a unit, and each one where the window holds no other, would leave the others idle.
         """
-        parts = even_parts(batch, len(self._replicas))
-        if len(parts) == 1:
+        read = batch if self._reads is None else batch.select(self._reads)
+        among = shares(read, len(self._useful(batch.num_rows)))
+        if len(among) == 1:
             return RayFuture(self, batch)
-        return Pieces(batch, [RayFuture(self, part) for part in parts])
+        return Pieces(batch, among, [RayFuture(self, part(batch, rows)) for rows in among])
 
     def send(self, batch: pa.RecordBatch) -> Sent:
         """The same, once: what of the batch travels is on its way under a token of its own."""
         return self._least_loaded().send(uuid.uuid4().hex, pack(batch, self._reads))
 
     def _least_loaded(self) -> Replica:
-        """The replica with the fewest batches under way, taking turns among equals."""
+        """The replica with the fewest rows under way, taking turns among equals."""
         self._turn += 1
-        turns = self._replicas[self._turn % len(self._replicas) :] + self._replicas
-        return min(turns[: len(self._replicas)], key=lambda replica: replica.pending)
+        useful = self._useful()
+        return min(useful[self._turn % len(useful) :] + useful, key=lambda replica: replica.rows)
+
+    def _useful(self, rows: int = 0) -> list[Replica]:
+        """The replicas that live, and as many others as are worth their start, when so many rows more are sent."""
+        awake = [replica for replica in self._replicas if replica.awake]
+        asleep = [replica for replica in self._replicas if not replica.awake]
+        wanted = 1 + (rows + sum(replica.rows for replica in awake)) // WAKING_ROWS
+        if all(replica.batches >= WAKING_BATCHES and replica.ready() for replica in awake):
+            wanted = max(wanted, len(awake) + 1)
+        return awake + asleep[: max(0, wanted - len(awake))]
 
 
 class RayWorkers:

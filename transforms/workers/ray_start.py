@@ -128,7 +128,12 @@ def connect(spec: WorkersSpec) -> None:
 
 def _own_ray() -> dict[str, Any]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {"include_dashboard": False, "object_store_memory": min(STORE_BYTES, int(STORE_SHARE * memory))}
+    return {
+        "include_dashboard": False,
+        "object_store_memory": min(STORE_BYTES, int(STORE_SHARE * memory)),
+        # By default Ray's workers yield to everybody else: to the processes that feed them, and to any other program.
+        "_system_config": {"worker_niceness": 0},
+    }
 
 
 def _probe(address: str) -> None:

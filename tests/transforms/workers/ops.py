@@ -23,8 +23,8 @@ class Doubled:
         self._spec = spec
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
-        """The input's columns, then y and pid."""
-        return schema.append(pa.field("y", pa.int64())).append(pa.field("pid", pa.int64()))
+        """See DoubledSpec.output_schema."""
+        return self._spec.output_schema(schema)
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch with y and pid, unless it is to misbehave."""
@@ -80,6 +80,10 @@ class DoubledSpec(OpSpec):
     """A file that is made when misbehaving; there is no misbehaving once it exists."""
     seconds: float = 0.0
     """How long the work takes."""
+
+    def output_schema(self, schema: pa.Schema) -> pa.Schema:
+        """The input's columns, then y and pid."""
+        return schema.append(pa.field("y", pa.int64())).append(pa.field("pid", pa.int64()))
 
     def build(self) -> BatchOp:
         """The op, unless building is to fail."""

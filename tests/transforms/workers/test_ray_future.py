@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, cast
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from ray import exceptions as failures
@@ -13,7 +14,7 @@ from models.errors import MemoryExceeded, WorkerCrashed, WorkerDied
 from tests.transforms.workers.ops import batch
 from transforms.workers.base import WorkersSpec
 from transforms.workers.ray_actors import Death
-from transforms.workers.ray_ops import PIECE_ROWS, Life, Pieces, RayFuture, RayOp, Replica, Sent, even_parts
+from transforms.workers.ray_ops import Life, Pieces, RayFuture, RayOp, Replica, Sent
 from transforms.workers.wire import Changes
 
 BEHIND = Death(at_work=False, fruitless=False, deaths=1)
@@ -36,7 +37,7 @@ class ScriptedOp:
 
     def send(self, _batch: pa.RecordBatch) -> Sent:
         self.sent += 1
-        return Sent(cast(Replica, self), Life(None, None, str(self.sent)), str(self.sent), None)
+        return Sent(cast(Replica, self), Life(None, None, str(self.sent)), str(self.sent), 0, None)
 
     def collect(self, _sent: Sent) -> Changes:
         if self._script:
@@ -128,25 +129,6 @@ def test_a_batch_that_ray_cannot_take_is_refused_where_its_result_is_asked_for()
         future.result()
 
 
-@pytest.mark.parametrize(
-    ("rows", "most", "expected"),
-    [
-        (1025, 2, [512, 513]),
-        (1023, 2, [1023]),
-        (1100, 3, [550, 550]),
-        (2048, 1, [2048]),
-        (0, 2, [0]),
-    ],
-)
-def test_large_batches_are_shared_evenly(rows: int, most: int, expected: list[int]) -> None:
-    """No piece has fewer than 512 rows, and together they are the batch."""
-    parts = even_parts(batch(rows), most)
-
-    assert [part.num_rows for part in parts] == expected
-    assert min(expected) >= PIECE_ROWS or len(expected) == 1
-    assert pa.concat_batches(parts).equals(batch(rows))
-
-
 class DoublingOp(ScriptedOp):
     """A ScriptedOp that adds `y = 2 x` when it is done."""
 
@@ -166,9 +148,9 @@ class DoublingOp(ScriptedOp):
 
 
 def shared(op: DoublingOp) -> Pieces:
-    """A batch of four rows in two pieces."""
-    whole = batch(4)
-    return Pieces(whole, [RayFuture(cast(RayOp, op), whole.slice(start, 2)) for start in (0, 2)])
+    """A batch of four rows in two pieces, not in order."""
+    whole, among = batch(4), [np.array([3, 1]), np.array([0, 2])]
+    return Pieces(whole, among, [RayFuture(cast(RayOp, op), whole.take(rows)) for rows in among])
 
 
 def test_pieces_are_put_together_in_order() -> None:

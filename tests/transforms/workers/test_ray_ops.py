@@ -16,7 +16,7 @@ import pytest
 from models.errors import ConfigError, WorkerCrashed, WorkerDied
 from tests.transforms.workers.ops import DoubledSpec, Misbehaviour, batch
 from transforms.workers.base import Running, WorkersSpec
-from transforms.workers.ray_ops import RayOp, RayWorkers, pause
+from transforms.workers.ray_ops import WAKING_BATCHES, WAKING_ROWS, RayOp, RayWorkers, pause
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -112,14 +112,13 @@ def test_memory_may_come_free_while_building(workers: RayWorkers, tmp_path: Path
 
 
 @pytest.mark.ray
-@pytest.mark.parametrize("ask", [lambda op: op(batch()), lambda op: op.output_schema(batch().schema)])
-def test_a_config_error_is_not_tried_again(workers: RayWorkers, started: Running, ask: object) -> None:
-    """The run is stopped at once, by batches and by questions for the schema alike: no actor is started again."""
+def test_a_config_error_is_not_tried_again(workers: RayWorkers, started: Running) -> None:
+    """The run is stopped at once: no actor is started again."""
     op = workers.remote(DoubledSpec(build_fails="missing"), "missing")
     before = started.restarts()
 
     with pytest.raises(ConfigError, match="worker missing must load"):
-        ask(op)  # type: ignore[operator]  # parametrized lambdas have no type
+        op(batch())
 
     assert started.restarts() == before
 
@@ -191,10 +190,53 @@ def test_only_the_process_whose_batch_it_was_is_told(started: Running) -> None:
 def test_replicas_share_the_work(started: Running) -> None:
     """Four batches under way go to both of two actors."""
     op = RayWorkers(started.spec.model_copy(update={"replicas": 2})).remote(DoubledSpec(seconds=0.05), "pair")
+    op.load()
 
     futures = [op.submit(batch(1)) for _ in range(4)]
 
     assert len({f.result().column("pid")[0].as_py() for f in futures}) == 2
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize(("load", "sent", "expected"), [(1, [1, 1], 1), (1, [WAKING_ROWS, 1], 2), (2, [1, 1], 2)])
+def test_a_replica_is_started_where_there_is_enough_to_do(
+    started: Running, load: int, sent: list[int], expected: int
+) -> None:
+    """Two small batches go to the one that was told to load; behind a large one, another is started."""
+    spec = started.spec.model_copy(update={"replicas": 2})
+    op = RayWorkers(spec).remote(DoubledSpec(seconds=0.5), f"lazy-{load}-{sent[0]}")
+    op.load(load)
+
+    futures = [op.submit(batch(rows)) for rows in sent]
+
+    pids = [pid for future in futures for pid in future.result().column("pid").to_pylist()]
+    assert len(set(pids)) == expected
+
+
+@pytest.mark.ray
+def test_a_replica_with_batches_waiting_is_not_left_alone(started: Running) -> None:
+    """However few rows they have: pictures, say, of which each takes long."""
+    op = RayWorkers(started.spec.model_copy(update={"replicas": 2})).remote(DoubledSpec(seconds=0.3), "behind")
+    op.load(1)
+    first = pid_of(op)
+
+    futures = [op.submit(batch(1)) for _ in range(WAKING_BATCHES + 1)]
+
+    pids = [future.result().column("pid")[0].as_py() for future in futures]
+    assert pids[:WAKING_BATCHES] == [first] * WAKING_BATCHES
+    assert pids[-1] != first
+
+
+@pytest.mark.ray
+def test_another_process_finds_the_replicas_that_live(started: Running) -> None:
+    """And gives them work at once."""
+    spec = started.spec.model_copy(update={"replicas": 2})
+    RayWorkers(spec).remote(DoubledSpec(seconds=0.05), "found").load()
+    op = RayWorkers(spec).remote(DoubledSpec(seconds=0.05), "found")
+
+    futures = [op.submit(batch(1)) for _ in range(2)]
+
+    assert len({future.result().column("pid")[0].as_py() for future in futures}) == 2
 
 
 @pytest.mark.ray

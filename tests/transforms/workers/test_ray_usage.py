@@ -32,14 +32,18 @@ class ThreadsSpec(OpSpec):
 
     kind: ClassVar[str] = "threads"
 
+    def output_schema(self, schema: pa.Schema) -> pa.Schema:
+        """With the number as a column."""
+        return schema.append(pa.field("threads", pa.string()))
+
     def build(self) -> BatchOp:
         """The op."""
-        return Threads()
+        return Threads(self)
 
 
 class Threads:
-    def output_schema(self, schema: pa.Schema) -> pa.Schema:
-        return schema.append(pa.field("threads", pa.string()))
+    def __init__(self, spec: ThreadsSpec) -> None:
+        self.output_schema = spec.output_schema
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         import os
