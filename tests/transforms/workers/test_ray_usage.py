@@ -72,6 +72,7 @@ def test_actors_run_as_planned_and_their_work_is_known() -> None:
         workers = RayWorkers(running.spec.model_copy(update={"plans": plans}))
         told = workers.remote(ThreadsSpec(), "threads")(batch(1)).column("threads")[0].as_py()
         pair = workers.remote(DoubledSpec(seconds=0.05), "pair")
+        pair.load()
         pids = {future.result().column("pid")[0].as_py() for future in [pair.submit(batch(2)) for _ in range(4)]}
         large = pair(batch(1024))
         deadly = workers.remote(DoubledSpec(misbehave="die", poison=3), "deadly")
