@@ -10,7 +10,9 @@ import numpy as np
 
 from models.ops import EmbedSpec
 from pipelines import quantities, tables
+from pipelines.cores import cores
 from pipelines.execute import Work, least_bytes, processes_for, recall_of
+from pipelines.expected import Cost
 from pipelines.job import Job
 from pipelines.recipes import Interval
 from pipelines.run import check_beam_options, prepare
@@ -22,7 +24,7 @@ from transforms.sinks.preflight import check_output
 from transforms.units import Unit
 from transforms.workers.inline import InlineWorkers
 from transforms.workers.machine import peak_bytes
-from transforms.workers.tuning import described
+from transforms.workers.tuning import described, foreseen
 
 SAMPLE_ROWS = 256  # some batches: enough to see absent shares to within 3 points, a second or two of work
 
@@ -36,6 +38,8 @@ class Sample:
     seconds: float
     memory: int
     """Peak resident bytes of this process."""
+    encoding: Mapping[str, float]
+    """Modality -> seconds of these in its encoder."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,8 @@ class Plan:
     sample: Sample | None
     processes: int
     workers: str
-    plans: Mapping[str, str]
-    """Modality -> how its encoder is run, as far as that is known beforehand."""
+    encoders: Mapping[str, EmbedSpec]
+    """Modality -> its encoder's op."""
 
     @property
     def rows_to_do(self) -> int:
@@ -62,8 +66,18 @@ class Plan:
         """Expected time of the rows alone, without starting Beam and Ray."""
         if self.sample is None or not self.sample.counts.rows_read:
             return 0.0
-        per_row = self.sample.seconds / self.sample.counts.rows_read
-        return per_row * self.rows_to_do / self.processes
+        rows, encoding = self.sample.counts.rows_read, self.sample.encoding
+        feeding = max(0.0, self.sample.seconds - sum(encoding.values()))
+        cost = Cost(feeding / rows, {name: seconds / rows for name, seconds in encoding.items()})
+        return cost.seconds_per_row(cores(), self.processes, self._workers()) * self.rows_to_do
+
+    def _workers(self) -> dict[str, int] | None:
+        """Modality -> cores of its workers; None where encoders run in the processes that read."""
+        workers = self.work.job.workers
+        if workers.address == "inline":
+            return None
+        found = foreseen(workers, self.encoders, self.rows_to_do)
+        return {name: plan.replicas * plan.threads for name, plan in found.items()}
 
     def text(self) -> str:
         """The plan for people."""
@@ -111,7 +125,8 @@ class Plan:
             for name, modality in self.work.job.modalities.items()
         ]
         headers = ("modality", "type", "encoder", "dim", "to encode", "recalled", "absent", "unusable")
-        how = tables.table(("encoder of", "runs as"), list(self.plans.items()), ("left", "left"))
+        plans = described(self.work.job.workers, self.encoders, self.rows_to_do)
+        how = tables.table(("encoder of", "runs as"), list(plans.items()), ("left", "left"))
         return "\n\n".join([tables.table(headers, lines), how])
 
 
@@ -135,7 +150,7 @@ def plan(
     processes = processes_for(work, work.inputs.rows - done)
     sample = measure(work, clock) if work.inputs.units else None
     ops = {name: EmbedSpec(name=name, encoder=encoder) for name, encoder in work.recipe.encoders.items()}
-    return Plan(work, status, done, sample, processes, workers, described(job.workers, ops))
+    return Plan(work, status, done, sample, processes, workers, ops)
 
 
 def check_workers(job: Job) -> str:
@@ -152,10 +167,13 @@ def measure(work: Work, clock: Callable[[], float]) -> Sample:
     began = clock()
     sink = MemorySinkSpec().for_run(work.info).build()
     recall = Recall(work.recipe, recall_of(work, work.job.workers, writes=False))
-    processor = UnitProcessor(work.recipe, sink, InlineWorkers(), recall=recall)
+    workers = InlineWorkers()
+    processor = UnitProcessor(work.recipe, sink, workers, recall=recall)
     built = clock()
     part = processor(unit, np.empty(0, np.int64))
-    return Sample(part.counts, built - began, clock() - built, peak_bytes())
+    seconds = clock() - built
+    encoding = {name: usage.busy for name, usage in workers.usage().items()}
+    return Sample(part.counts, built - began, seconds, peak_bytes(), encoding)
 
 
 def _head(unit: Unit, rows: int) -> Unit:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from models.errors import ConfigError, NoInput, UsageError
+from pipelines.cores import cores
 from pipelines.job import Job
 from pipelines.plan import SAMPLE_ROWS, Plan, plan
 from pipelines.run import run
@@ -49,6 +51,17 @@ def test_time_is_that_of_the_sample_for_every_row(tmp_path: Path) -> None:
     assert one.sample is not None
     assert (one.sample.counts.rows_read, one.sample.seconds_to_build, one.sample.seconds) == (100, 1.0, 2.0)
     assert (one.seconds, two.seconds) == (10.0, 5.0)
+
+
+def test_workers_that_encode_beside_the_process_are_counted(tmp_path: Path) -> None:
+    """Of the sample's 2 seconds, 1.8 in an encoder of two workers; one process reads: half as long on two cores."""
+    write_night(tmp_path, records(0, 300), records(300, 500))
+    found = make_plan(make_job(tmp_path, "workers.address=local", "workers.replicas=2", execution={"processes": 1}))
+    assert found.sample is not None
+
+    long = replace(found, sample=replace(found.sample, seconds=2.0, encoding={"note": 1.8, "profile": 0.0}))
+
+    assert long.seconds == pytest.approx(500 / found.sample.counts.rows_read * 2.0 / min(2, cores()))
 
 
 def test_the_sample_is_small(tmp_path: Path) -> None:

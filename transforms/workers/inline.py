@@ -44,6 +44,11 @@ class InlineOp:
         self._diary = diary
         self._tally = Tally()
 
+    @property
+    def usage(self) -> Usage:
+        """What the op did so far."""
+        return self._tally.total
+
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """The op's own promise."""
         return self._op.output_schema(schema)
@@ -125,6 +130,10 @@ class InlineWorkers:
                 self._ops[key] = InlineOp(built(fitted(spec, plan), name), self._diary, name)
                 use_threads(plan.threads)
         return self._ops[key]
+
+    def usage(self) -> dict[str, Usage]:
+        """Op -> what it did so far."""
+        return {name: op.usage for (name, _), op in self._ops.items()}
 
     def close(self) -> None:
         """Drop the ops and their weights."""

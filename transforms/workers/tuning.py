@@ -131,12 +131,17 @@ def _room() -> int:
     return max(1, free_bytes() // REPLICA_BYTES // 2)
 
 
-def described(spec: WorkersSpec, ops: Mapping[str, OpSpec]) -> dict[str, str]:
-    """One line for each op, on how a run would run it; nothing is measured."""
-    found = plans(spec.model_copy(update={"measuring": 0}), ops)
+def foreseen(spec: WorkersSpec, ops: Mapping[str, OpSpec], rows: int) -> dict[str, Plan]:
+    """How a run over so many rows would run each op, as far as that is known; nothing is measured."""
+    found = plans(spec.model_copy(update={"measuring": 0}), ops, rows)
+    return {name: found.get(name, spec.plan(name)) for name in ops}
+
+
+def described(spec: WorkersSpec, ops: Mapping[str, OpSpec], rows: int) -> dict[str, str]:
+    """One line for each op, on how a run over so many rows would run it; nothing is measured."""
     told = {}
-    for name, op in ops.items():
-        plan = found.get(name, spec.plan(name))
+    for name, plan in foreseen(spec, ops, rows).items():
+        op = ops[name]
         unknown = plan.rate is None and spec.measuring > 0 and measurable(spec, op)
         told[name] = f"{plan}, until a long run measures it" if unknown else str(plan)
     return told

@@ -242,12 +242,12 @@ def test_a_plan_of_another_version_is_made_again(tmp_path: Path) -> None:
 
 def test_plans_in_words() -> None:
     """What `amalgam plan` prints before and after the first run."""
-    before = tuning.described(WorkersSpec(), HEAVY)
+    before = tuning.described(WorkersSpec(), HEAVY, 5000)
     tuning.plans(WorkersSpec(), HEAVY, make=FakeBench(WIDE_WINS))
 
     assert before == {"review": "2 workers x 1 thread, until a long run measures it"}
     after = "2 workers x 1 thread, max_batch_tokens 1,024 (measured: 50 rows/s)"
-    assert tuning.described(WorkersSpec(), HEAVY) == {"review": after}
+    assert tuning.described(WorkersSpec(), HEAVY, 5000) == {"review": after}
 
 
 def test_on_a_gpu_the_batch_alone_is_in_question(monkeypatch: pytest.MonkeyPatch) -> None:
