@@ -103,7 +103,7 @@ class Execution(Section):
     window_bytes: int = Field(default=Limits.window_bytes, ge=1 << 10)
     """Most bytes of cleaned batches under way to the workers, per process."""
     processes: int | None = Field(default=None, ge=1, le=256)
-    """Beam worker processes on one machine; by default as many as help: one per 2,500 rows, at most one per core."""
+    """Beam worker processes on one machine; by default as many as help, by what rows cost; at most one per core."""
 
     recall: bool = True
     """Keep embeddings beside the output, and take them from there instead of encoding the same value again."""
