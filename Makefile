@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 DEMO ?= demo
 ROWS ?= 2000
 BENCH ?= build/bench
+JOBS ?= 2
 
 .PHONY: help list demo test test-fast test-all faults bench check format clean
 .DEFAULT_GOAL := help
@@ -28,7 +29,7 @@ demo: $(VENV)/.installed ## a retail data set, then fit, train, plan, run and ev
 	@DEMO=$(DEMO) ROWS=$(ROWS) PATH="$(CURDIR)/$(BIN):$$PATH" sh pipelines/demo.sh
 
 test: $(VENV)/.installed ## every test but those that need a GPU
-	$(BIN)/python -m pytest -m "not gpu" $(ARGS)
+	$(BIN)/python -m pytest -m "not gpu" -n $(JOBS) --dist loadfile $(ARGS)
 
 test-fast: $(VENV)/.installed ## the fast tier: no Beam runner, Ray, Java, network or faults
 	$(BIN)/python -m pytest -m "not (gpu or slow or flink or ray or beam or faults)" $(ARGS)
