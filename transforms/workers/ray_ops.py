@@ -36,8 +36,8 @@ NAME_SECONDS: Final = 0.1  # between looks at a name
 FIRST_PAUSE: Final = 0.5  # before the successor of an actor that died at its start; doubled with each
 
 # A replica that is not needed yet is started for so many rows: loading torch, transformers and a small language model
-# takes some 7 s of a core, encoding 512 texts with it 10 s. Or when every other has batches waiting behind its own.
-WAKING_ROWS: Final = 512
+# takes some 7 s of a core, encoding 256 texts with it 5 s. Or when every other has batches waiting behind its own.
+WAKING_ROWS: Final = 256
 WAKING_BATCHES: Final = 2
 
 # What is taken for granted when the witness is gone: no batch is to blame, and all deaths in a row count.
