@@ -13,6 +13,7 @@ of 384, 512 and 512 numbers that cost little to run the first time.
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -71,6 +72,10 @@ class House:
                 write(folder / "data", part)
         self.job = write_job(folder / "house.yaml", weights, head=True)
 
+    def forget(self, output: str) -> None:
+        """Remove an output that an earlier measurement left: nothing is published yet, and nothing known."""
+        shutil.rmtree(self.folder / output, ignore_errors=True)
+
     def train(self, seed: int) -> None:
         """Train the head, another one for each seed."""
         settings = [*self.settings, f"training.learner.seed={seed}"]
@@ -85,6 +90,7 @@ class House:
 def second_night(house: House, number: int) -> Second:
     """The three nights of a round, in an output of their own."""
     output, before, after = f"out-{number}", 2 * number, 2 * number + 1
+    house.forget(output)
     house.train(before)
     first = house.run(DATE, output, before)
     house.train(after)
@@ -94,6 +100,7 @@ def second_night(house: House, number: int) -> Second:
 def recalled(house: House, number: int) -> nights.Pace:
     """Two nights in which every value is known."""
     output, before, after = f"out-recalled-{number}", 2 * number, 2 * number + 1
+    house.forget(output)
     house.train(before)
     for date in (SHORT, DATE):
         house.run(date, output, before)
