@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.fusion.base import Fused, Fusion, Projections, orthogonal
+from models.fusion.base import Fused, Fusion, Projections, norm_shares, orthogonal, seeded
 from models.fusion.concat import ConcatSpec
 from models.layers import Linear, linear
 
@@ -42,24 +42,16 @@ class ConcatFusion(Fusion):
         z = contributions.sum(dim=1)  # [B, F]
         if self.mlp is not None:
             z = z + self.mlp(torch.cat([u.flatten(1), mask.to(u.dtype)], dim=1))
-        return Fused(z, _norm_shares(contributions.detach(), mask), parts)
+        return Fused(z, norm_shares(contributions.detach(), mask), parts)
 
     def observe(self, x: Tensor, mask: Tensor) -> None:
         """See `Fusion.observe`."""
         self.projections.observe(x, mask)
 
 
-def _norm_shares(contributions: Tensor, mask: Tensor) -> Tensor:
-    """`[B, M, F]` contributions to `[B, M]` shares by norm; equal shares where all norms are 0."""
-    norms = contributions.norm(dim=-1).masked_fill(~mask, 0)  # [B, M]
-    norms = torch.where(norms.sum(dim=-1, keepdim=True) > 0, norms, mask.to(norms.dtype))
-    return norms / norms.sum(dim=-1, keepdim=True)
-
-
 def _mlp(modalities: int, spec: ConcatSpec) -> nn.Module:
     """U, GELU, V; seeded, whatever the state of torch's global generator."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(spec.seed)
+    with seeded(spec.seed):
         first, last = Linear(modalities * (spec.dim + 1), spec.hidden), Linear(spec.hidden, spec.dim)
     with torch.no_grad():
         last.weight.mul_(INITIAL_MLP_SCALE)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -56,6 +57,21 @@ def keep_present(x: Tensor, mask: Tensor) -> Tensor:
 def masked_softmax(logits: Tensor, mask: Tensor) -> Tensor:
     """Softmax over the present modalities of each row: `[B, M]` logits and mask to `[B, M]` that sum to 1."""
     return torch.softmax(logits.masked_fill(~mask, float("-inf")), dim=-1)
+
+
+def norm_shares(contributions: Tensor, mask: Tensor) -> Tensor:
+    """`[B, M, F]` contributions to `[B, M]` shares by norm; equal shares where all norms are 0."""
+    norms = contributions.norm(dim=-1).masked_fill(~mask, 0)  # [B, M]
+    norms = torch.where(norms.sum(dim=-1, keepdim=True) > 0, norms, mask.to(norms.dtype))
+    return norms / norms.sum(dim=-1, keepdim=True)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Torch's global generator from this seed inside the block, and as it was afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 def orthogonal(in_dim: int, out_dim: int, seed: int, name: str) -> Tensor:

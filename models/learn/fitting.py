@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import ConfigError
-from models.fusion.base import Fusion, FusionSpec
+from models.fusion.base import Fusion, FusionSpec, seeded
 from models.heads.base import LabelHead, LabelHeadSpec
 from models.learn.data import Examples
 from models.learn.losses import cosine_rate, modality_dropout
@@ -139,14 +138,6 @@ class SupervisedLearner:
             schedule.step()
             total += loss.item() * len(rows)
         return total / len(order)
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Torch's global generator from this seed inside the block, and as it was afterwards."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
 
 
 def _optimizer(network: nn.Module, spec: SupervisedSpec) -> torch.optim.Optimizer:

@@ -43,9 +43,9 @@ def rows() -> tuple[Tensor, Tensor]:
     return x, torch.tensor(patterns)
 
 
-def test_both_kinds_are_registered() -> None:
+def test_all_kinds_are_registered() -> None:
     """The suite sees the fusions that ship."""
-    assert {"concat", "weighted_sum"} <= set(KINDS)
+    assert {"attention", "concat", "gated", "tensor", "weighted_sum"} <= set(KINDS)
 
 
 @pytest.mark.parametrize(("kind", "trained"), VARIANTS)
@@ -117,10 +117,10 @@ def test_the_seed_decides_the_start(kind: str) -> None:
     """The same Spec builds the same module, another seed another one; the global generator has no say."""
     x, mask = rows()
     torch.manual_seed(1)
-    first = spec_of(kind).build()(x, mask).z
+    first = spec_of(kind).build().eval()(x, mask).z
     torch.manual_seed(2)
-    again = spec_of(kind).build()(x, mask).z
-    other = spec_of(kind).model_copy(update={"seed": 1}).build()(x, mask).z
+    again = spec_of(kind).build().eval()(x, mask).z
+    other = spec_of(kind).model_copy(update={"seed": 1}).build().eval()(x, mask).z
     assert torch.equal(first, again)
     assert not torch.allclose(first, other)
 
@@ -133,7 +133,7 @@ def test_observe_makes_the_scale_of_inputs_irrelevant(kind: str) -> None:
     mask = torch.ones(7, 3, dtype=torch.bool)
     results = []
     for scaled in (x, 100 * x + 7):
-        fusion = spec_of(kind).build()
+        fusion = spec_of(kind).build().eval()
         fusion.observe(scaled, mask)
         results.append(fusion(scaled, mask).z)
     assert not torch.allclose(results[0], torch.zeros(()))
