@@ -4,5 +4,5 @@ from pkgutil import extend_path
 
 __path__ = extend_path(__path__, __name__)
 
-HELPERS = frozenset({"comparison", "metrics"})
+HELPERS = frozenset({"comparison", "estimates", "logged", "metrics"})
 """Files that define no kind: `discover` leaves them alone, so that a list of kinds needs no torch."""

@@ -1,0 +1,23 @@
+"""Direct method: what a reward model expects under the policy."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from models.evaluate.estimates import EstimatorSpec, Terms, mean_of
+from models.evaluate.logged import Logged
+
+
+class DirectSpec(EstimatorSpec):
+    """V = mean of Σ_a π(a|x) q̂(x, a): as good as the model, and no better; never a headline by itself."""
+
+    kind: ClassVar[str] = "direct"
+    needs_model: ClassVar[bool] = True
+
+    def build(self) -> Self:
+        """Itself: there is nothing to load."""
+        return self
+
+    def __call__(self, logged: Logged) -> Terms:
+        """See `Estimator`."""
+        return mean_of(logged.expected)

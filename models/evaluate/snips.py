@@ -1,0 +1,24 @@
+"""Self-normalized inverse propensity scoring: Σ w r / Σ w."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from models.evaluate.estimates import EstimatorSpec, Terms
+from models.evaluate.logged import Logged
+
+
+class SnipsSpec(EstimatorSpec):
+    """V = Σ w r / Σ w: the same whatever is added to all rewards (Swaminathan & Joachims 2015)."""
+
+    kind: ClassVar[str] = "snips"
+    needs_model: ClassVar[bool] = False
+
+    def build(self) -> Self:
+        """Itself: there is nothing to load."""
+        return self
+
+    def __call__(self, logged: Logged) -> Terms:
+        """See `Estimator`."""
+        weights = logged.weights
+        return Terms(weights * logged.reward, weights)
