@@ -26,26 +26,16 @@ from models.batch import OpSpec
 from models.encoders.base import EncoderSpec, Padded, Waste
 from models.errors import ConfigError, InternalError
 from models.schema import FUSED, clean_column, emb_column, embedding_type, share_column
-from models.spec import JobPath, Spec, digest, discover
+from models.spec import JobPath, Spec, component, digest
 
 if TYPE_CHECKING:
     from models.fusion.base import Fusion, FusionSpec
     from models.heads.base import Head, HeadSpec
 
 
-def _component(family: str, value: object) -> Spec[Any]:
-    """A component's Spec as it is, or from its `{kind: …, settings…}`."""
-    if isinstance(value, Spec):
-        return value
-    if not isinstance(value, Mapping) or value.get("kind") not in discover(family):
-        raise ValueError(f"must be a Spec or a mapping with a known kind of {family}")
-    settings = {key: setting for key, setting in value.items() if key != "kind"}
-    return discover(family)[value["kind"]].model_validate(settings)
-
-
-AnyEncoder = Annotated[EncoderSpec, PlainValidator(partial(_component, "encoder")), PlainSerializer(Spec.settings)]
+AnyEncoder = Annotated[EncoderSpec, PlainValidator(partial(component, "encoder")), PlainSerializer(Spec.settings)]
 # Spec[Any] and not FusionSpec: importing that would load torch in processes that only plan.
-AnyFusion = Annotated[Spec[Any], PlainValidator(partial(_component, "fusion")), PlainSerializer(Spec.settings)]
+AnyFusion = Annotated[Spec[Any], PlainValidator(partial(component, "fusion")), PlainSerializer(Spec.settings)]
 
 
 class EmbedSpec(OpSpec):
@@ -309,9 +299,9 @@ class ScoreOp:
             if column.type != embedding_type(spec.input_dim):
                 raise ConfigError(f"head {name!r} must read {embedding_type(spec.input_dim)}; got {column.type}")
             scores = _finite(self._scores(self._heads[name], cast(Float32, to_numpy(column))), f"head {name!r}")
-            columns = spec.output_columns(name, scores)
+            published = spec.publish_rows(name, scores)
             for field in spec.output_fields(name):
-                batch = _with_field(batch, field, columns[field.name])
+                batch = _with_field(batch, field, published.columns[field.name])
         return batch
 
     def _scores(self, head: Head, fused: Float32) -> Float32:

@@ -80,6 +80,11 @@ def value_column(head: str) -> str:
     return f"value_{head}"
 
 
+def values_column(head: str) -> str:
+    """Name of the expected values of all actions."""
+    return f"values_{head}"
+
+
 def embedding_type(dim: int) -> pa.DataType:
     """Type of an embedding inside a run: float32, always `dim` long."""
     return pa.list_(pa.float32(), dim)

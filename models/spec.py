@@ -110,6 +110,20 @@ def discover(family: str) -> dict[str, type[Spec[Any]]]:
     return kinds
 
 
+def component(family: str, value: object) -> Spec[Any]:
+    """A component's Spec as it is, or from its `{kind: …, settings…}`: for a Spec that holds another one.
+
+    Raises:
+        ValueError: neither.
+    """
+    if isinstance(value, Spec):
+        return value
+    if not isinstance(value, Mapping) or value.get("kind") not in discover(family):
+        raise ValueError(f"must be a Spec or a mapping with a known kind of {family}")
+    settings = {key: setting for key, setting in value.items() if key != "kind"}
+    return discover(family)[value["kind"]].model_validate(settings)
+
+
 def parse(
     family: str, value: object, path: str, *, key: str = "kind", folder: str | None = None
 ) -> tuple[Spec[Any] | None, list[Problem]]:

@@ -74,9 +74,10 @@ def plan_history(job: Job) -> InputPlan:
 
 
 def _require_columns(job: Job, schema: pa.Schema) -> None:
-    """The split's group and every head's label must be columns of the history."""
+    """The split's group and all that heads learn from must be columns of the history."""
     wanted = {"training.split.by": job.need_training("fit").split.by}
-    wanted |= {f"heads.{name}.label": head.label_column() for name, head in job.heads.items()}
+    for name, head in job.heads.items():
+        wanted |= {f"heads.{name}.{setting}": column for setting, column in head.training_columns().items()}
     problems = [
         Problem(path, f"must be a column of training.path; got {column!r}; columns: {', '.join(schema.names)}")
         for path, column in wanted.items()

@@ -21,7 +21,7 @@ def plan_embedding(job: Job) -> Work:
     """The work of embedding the history, into `<artifacts>/history`, with labels and groups passed through."""
     inputs = plan_history(job)
     training = job.need_training("train")
-    keep = tuple(c for c in dict.fromkeys([*job.labels(), training.split.by]) if c != job.input.key)
+    keep = tuple(c for c in dict.fromkeys([*job.head_columns(), training.split.by]) if c != job.input.key)
     recipe = recipes.embedding_recipe(job, inputs.schema, keep)
     sink = ParquetSinkSpec(path=str(job.artifacts / "history"), keep=keep)
     return plan_work(job, recipes.HISTORY, PARTITION, inputs, recipe, sink)
@@ -38,7 +38,7 @@ def read_split(job: Job, work: Work) -> Split:
     training = job.need_training("train")
     split = training.split
     widths = {name: m.encoder.output_dim for name, m in job.modalities.items()}
-    examples: Examples = read_examples(work.features, widths, job.labels(), split.by)
+    examples: Examples = read_examples(work.features, widths, job.head_columns(), split.by)
     return split_by_group(examples, split.held_out, VALIDATION, split.seed)
 
 

@@ -154,13 +154,13 @@ class Job:
         return list(dict.fromkeys([*self.record_columns(), *self.output.keep]))
 
     def history_columns(self) -> list[str]:
-        """The columns that the training table must have: those of a record, the split's group, and the labels."""
+        """The columns that the training table must have: those of a record, the split's group, and the heads'."""
         group = [] if self.training is None else [self.training.split.by]
-        return list(dict.fromkeys([*self.record_columns(), *group, *self.labels()]))
+        return list(dict.fromkeys([*self.record_columns(), *group, *self.head_columns()]))
 
-    def labels(self) -> list[str]:
-        """The heads' label columns, each once."""
-        return list(dict.fromkeys(head.label_column() for head in self.heads.values()))
+    def head_columns(self) -> list[str]:
+        """What the heads learn from: labels and logged decisions; each column once."""
+        return list(dict.fromkeys(c for head in self.heads.values() for c in head.training_columns().values()))
 
     def need_training(self, command: str) -> Training:
         """The training section, which fit, train and evaluate cannot do without."""

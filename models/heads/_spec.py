@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
 
 import pyarrow as pa
 from pydantic import Field
 
-from models.arrow import Float32
+from models.arrow import Bool, Float32
 from models.spec import Spec
 
 if TYPE_CHECKING:
@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 
 Task = Literal["binary", "multiclass", "regression"]
 """What a label head predicts; decides which metrics apply."""
+
+
+class Published(NamedTuple):
+    """What a head says of n rows."""
+
+    columns: dict[str, pa.Array]
+    """In the order of `output_fields`."""
+    issues: dict[str, Bool]
+    """Issue code -> `[n]` the rows that it stands in; the head's name is put before it (`<head>.<code>`)."""
 
 
 class HeadSpec(Spec["Head"]):
@@ -27,16 +36,16 @@ class HeadSpec(Spec["Head"]):
     """Width F of the fused vector."""
 
     @abstractmethod
-    def label_column(self) -> str:
-        """The column of the training table that holds the label."""
+    def training_columns(self) -> dict[str, str]:
+        """Setting -> column of the training table that it names, such as `label` -> `churned`."""
+
+    def nightly_columns(self) -> dict[str, str]:
+        """Setting -> column that the nightly input must have too."""
+        return {}
 
     @abstractmethod
     def output_fields(self, name: str) -> list[pa.Field]:
         """The columns that a head of this name publishes; all non-nullable."""
-
-    @abstractmethod
-    def output_columns(self, name: str, scores: Float32) -> dict[str, pa.Array]:
-        """Published arrays, in the order of `output_fields`, from the scores of n rows."""
 
     @abstractmethod
     def build(self) -> Head:
@@ -53,9 +62,22 @@ class LabelHeadSpec(HeadSpec):
     dropout: float = Field(default=0.2, ge=0, lt=1)
     """Share of the fused vector's coordinates that are left out at random, in training only."""
 
-    def label_column(self) -> str:
-        """The column of the training table that holds the label."""
-        return self.label
+    def training_columns(self) -> dict[str, str]:
+        """The label's."""
+        return {"label": self.label}
+
+    @abstractmethod
+    def output_columns(self, name: str, scores: Float32) -> dict[str, pa.Array]:
+        """Published arrays, in the order of `output_fields`, from the scores of n rows."""
+
+    def publish_rows(self, name: str, scores: Float32) -> Published:
+        """The columns of n rows, and what is to be said of them.
+
+        Args:
+            name: the head's.
+            scores: `[n]` or `[n, K]`, as `LabelHead.scores` gives them.
+        """
+        return Published(self.output_columns(name, scores), {})
 
     @property
     @abstractmethod

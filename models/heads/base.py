@@ -1,4 +1,4 @@
-"""What every head promises: forward(fused), and the columns that it publishes."""
+"""What every head promises: labels are scored from the fused vector, actions chosen from the embeddings."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from abc import abstractmethod
 
 from torch import Tensor, nn
 
+from models.fusion.base import Fusion
+from models.heads._decision_spec import DecisionHeadSpec as DecisionHeadSpec
 from models.heads._spec import HeadSpec as HeadSpec
 from models.heads._spec import LabelHeadSpec as LabelHeadSpec
 from models.heads._spec import Task as Task
@@ -13,7 +15,11 @@ from models.layers import Linear
 
 
 class Head(nn.Module):
-    """Maps the fused vector to raw outputs and these to what is published."""
+    """A module whose outputs are published by its Spec."""
+
+
+class LabelHead(Head):
+    """A head that learns from one label per row (`models.learn.supervised`): the fused vector to scores."""
 
     @abstractmethod
     def forward(self, fused: Tensor) -> Tensor:
@@ -23,10 +29,6 @@ class Head(nn.Module):
     def scores(self, fused: Tensor) -> Tensor:
         """`[B, F]` to published scores: `[B]`, or `[B, K]` with one per class; calibrated, in the label's units."""
 
-
-class LabelHead(Head):
-    """A head that learns from one label per row (`models.learn.supervised`)."""
-
     @abstractmethod
     def loss(self, raw: Tensor, target: Tensor) -> Tensor:
         """Each row's loss `[B]` from raw outputs `[B, K]` and targets `[B]` (see `LabelHeadSpec.targets`), no NaN."""
@@ -34,6 +36,20 @@ class LabelHead(Head):
     @abstractmethod
     def calibrate(self, raw: Tensor, target: Tensor) -> None:
         """Set the calibration buffers from the raw outputs `[N, K]` and targets `[N]` of validation rows."""
+
+
+class DecisionHead(Head):
+    """A head that acts, from the row's embeddings through a fusion of its own."""
+
+    fusion: Fusion
+    preferences: nn.Module
+    """`[B, F]` to `[B, A]`: from them the Spec makes a policy."""
+    values: nn.Module
+    """`[B, F]` to `[B, A]`: expected returns of the published policy, standardized."""
+
+    @abstractmethod
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """`[B, M, D]` embeddings and their mask `[B, M]` to `[B, 2 A]`: preferences, then values in reward units."""
 
 
 def trunk(spec: LabelHeadSpec, outputs: int) -> nn.Sequential:

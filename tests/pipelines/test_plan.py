@@ -164,7 +164,7 @@ def test_finished_units_are_reused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     found = make_plan(job)
 
     assert (found.status, found.rows_done, found.rows_to_do) == ("resumes", 200, 100)
-    assert found.seconds == 2.0  # the sample of 100 rows took 2 seconds, and 100 rows are left
+    assert found.seconds == pytest.approx(2.0)  # the sample of 100 rows took 2 seconds, and 100 rows are left
 
 
 def stop_before_publishing(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
