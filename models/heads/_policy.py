@@ -22,7 +22,8 @@ def greedy(preferences: npt.NDArray[np.floating], allowed: Bool) -> Float64:
         allowed: `[n, A]`.
     """
     best = np.where(allowed, preferences, -np.inf).argmax(axis=1)
-    return np.where(allowed, np.eye(preferences.shape[1])[best], 0.0)
+    chosen: Float64 = np.where(allowed, np.eye(preferences.shape[1])[best], 0.0)
+    return chosen
 
 
 def softmax(preferences: npt.NDArray[np.floating], allowed: Bool) -> Float64:

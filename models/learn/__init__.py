@@ -5,6 +5,19 @@ from pkgutil import extend_path
 __path__ = extend_path(__path__, __name__)
 
 HELPERS = frozenset(
-    {"acting", "data", "deciding", "decisions", "fitting", "losses", "network", "q_fitting", "split", "steps", "values"}
+    {
+        "acting",
+        "data",
+        "deciding",
+        "decisions",
+        "episodes",
+        "fitting",
+        "losses",
+        "network",
+        "q_fitting",
+        "split",
+        "steps",
+        "values",
+    }
 )
 """Files that define no kind: `discover` leaves them alone, so that a list of kinds needs no torch."""

@@ -22,6 +22,8 @@ from models.schema import emb_column, has_column
 Source: TypeAlias = pa.Table | ds.Dataset | str | Path
 """A table, a dataset, or a folder or file of Parquet."""
 
+READ_ROWS = 8192  # rows of a record batch: some 40 MB of five embeddings of 256 numbers
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -81,9 +83,9 @@ def read_examples(source: Source, inputs: Mapping[str, int], labels: Iterable[st
         SchemaRefused: a column is missing, or an embedding has another type or width.
         CorruptArtifact: a file cannot be read, or its pages are not what their checksums say.
     """
-    dataset = _open(source)
+    dataset = open_source(source)
     label_names = list(dict.fromkeys(labels))
-    _require_columns(dataset.schema, [*map(emb_column, inputs), *label_names, group])
+    require_columns(dataset.schema, [*map(emb_column, inputs), *label_names, group])
     masks = [has_column(m) for m in inputs if has_column(m) in dataset.schema.names]
     columns = list(dict.fromkeys([*map(emb_column, inputs), *masks, *label_names, group]))
     rows = dataset.count_rows()
@@ -91,10 +93,10 @@ def read_examples(source: Source, inputs: Mapping[str, int], labels: Iterable[st
     mask = np.zeros((rows, len(inputs)), np.bool_)  # [N, M]
     rest: list[pa.Table] = []
     start = 0
-    for batch in _batches(dataset, columns):
+    for batch in record_batches(dataset, columns):
         stop = start + batch.num_rows
         for index, (modality, width) in enumerate(inputs.items()):
-            present, vectors = _embedding(batch, modality, width)
+            present, vectors = embedding_of(batch, modality, width)
             x[start:stop, index, :width][present] = vectors
             mask[start:stop, index] = present
         rest.append(pa.Table.from_batches([batch.select([*label_names, *({group} - {*label_names})])]))
@@ -104,8 +106,8 @@ def read_examples(source: Source, inputs: Mapping[str, int], labels: Iterable[st
         dict(inputs),
         torch.from_numpy(x),
         torch.from_numpy(mask),
-        {name: _combined(table.column(name)) for name in label_names},
-        _combined(table.column(group)).cast(pa.string()),
+        {name: combined(table.column(name)) for name in label_names},
+        combined(table.column(group)).cast(pa.string()),
     )
     return examples if mask.any(axis=1).all() else examples.take(examples.present())
 
@@ -134,7 +136,8 @@ def split_by_group(examples: Examples, held_out: float, validation: float, seed:
     return Split(*(examples.take(np.flatnonzero(rows)) for rows in parts.values()))
 
 
-def _open(source: Source) -> ds.Dataset:
+def open_source(source: Source) -> ds.Dataset:
+    """The source as a dataset; pages of Parquet files are checked against their checksums."""
     if isinstance(source, ds.Dataset):
         return source
     if isinstance(source, pa.Table):
@@ -144,29 +147,44 @@ def _open(source: Source) -> ds.Dataset:
     return ds.dataset(str(source), format=parquet, partitioning="hive")
 
 
-def _batches(dataset: ds.Dataset, columns: list[str]) -> Iterator[pa.RecordBatch]:
+def record_batches(dataset: ds.Dataset, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """The dataset's rows in their order, few at a time: memory does not grow with the history.
+
+    Raises:
+        CorruptArtifact: a file cannot be read, or its pages are not what their checksums say.
+    """
     try:
-        yield from dataset.to_batches(columns=columns)
+        yield from dataset.to_batches(columns=columns, batch_size=READ_ROWS, batch_readahead=2, fragment_readahead=1)
     except (OSError, pa.ArrowException) as error:
         raise CorruptArtifact(
             f"the embedded history must be readable; got {error}; remove it, and it is made again"
         ) from error
 
 
-def _require_columns(schema: pa.Schema, names: Iterable[str]) -> None:
+def require_columns(schema: pa.Schema, names: Iterable[str]) -> None:
+    """Refuse a history without these columns.
+
+    Raises:
+        SchemaRefused: names what is missing.
+    """
     if missing := [name for name in names if name not in schema.names]:
         raise SchemaRefused(
             f"the training history must have the columns {', '.join(missing)}; got {', '.join(schema.names)}"
         )
 
 
-def _combined(column: pa.ChunkedArray) -> pa.Array:
-    combined = column.combine_chunks()
-    return combined if isinstance(combined, pa.Array) else pa.concat_arrays(combined.chunks)
+def combined(column: pa.ChunkedArray) -> pa.Array:
+    """The column in one piece."""
+    array = column.combine_chunks()
+    return array if isinstance(array, pa.Array) else pa.concat_arrays(array.chunks)
 
 
-def _embedding(batch: pa.RecordBatch, modality: str, width: int) -> tuple[Bool, Float32]:
-    """`[n]` mask of one modality, and the `[k, width]` vectors of the k rows that have it."""
+def embedding_of(batch: pa.RecordBatch, modality: str, width: int) -> tuple[Bool, Float32]:
+    """`[n]` mask of one modality, and the `[k, width]` vectors of the k rows that have it.
+
+    Raises:
+        SchemaRefused: the embeddings have another type or width.
+    """
     column = batch.column(emb_column(modality))
     present = valid_mask(column)
     if has_column(modality) in batch.schema.names:

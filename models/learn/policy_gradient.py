@@ -17,7 +17,8 @@ class PolicyGradientSpec(StepSpec):
 
     The value that the doubly robust estimator sees (Dudík, Langford & Li 2011), climbed by its gradient; q̂ = 0 would
     be off-policy REINFORCE. Episodes: Σ_t min(ρ_t, 1) min(u A, clip(u, 1 ± δ) A) with u = π/π_last,
-    A = Q − Σ_a π_last Q and ρ_t = π_last(a_t)/b_t: off-policy actor-critic (arXiv:1205.4839) with PPO's clipping (arXiv:1707.06347).
+    A = Q − Σ_a π_last Q and ρ_t = π_last(a_t)/b_t: off-policy actor-critic (arXiv:1205.4839) with PPO's clipping
+    (arXiv:1707.06347).
     """
 
     kind: ClassVar[str] = "policy_gradient"

@@ -9,7 +9,7 @@ from pydantic import Field
 from models.spec import Spec
 
 if TYPE_CHECKING:
-    from models.learn.deciding import DecisionLearner
+    from models.learn.deciding import DecisionLearner  # noqa: F401  # stands in the base class's brackets
 
 
 class StepSpec(Spec["DecisionLearner"]):
