@@ -1,4 +1,4 @@
-"""EmbedOp, FuseOp, ScoreOp: encoders, fusion and heads as BatchOps; what travels to workers are their Specs."""
+"""EmbedOp and FuseOp: encoders and fusion as BatchOps (heads: `models.scoring`); what travels are their Specs."""
 
 from __future__ import annotations
 
@@ -10,27 +10,18 @@ import numpy as np
 import pyarrow as pa
 from pydantic import PlainSerializer, PlainValidator, model_validator
 
-from models.arrow import (
-    BLOCK_ROWS,
-    Bool,
-    Float32,
-    from_numpy,
-    rowwise,
-    scatter,
-    set_column,
-    to_numpy,
-    valid_mask,
-)
+from models.arrow import Bool, Float32, from_numpy, rowwise, scatter, set_column, valid_mask
 from models.artifacts import load, load_config, require_sources
 from models.batch import OpSpec
+from models.columns import column_of, extended
 from models.encoders.base import EncoderSpec, Padded, Waste
-from models.errors import ConfigError, InternalError
+from models.errors import ConfigError
+from models.packing import finite_rows, pack, unpack
 from models.schema import FUSED, clean_column, emb_column, embedding_type, share_column
-from models.spec import JobPath, Spec, component, digest
+from models.spec import JobPath, Spec, component
 
 if TYPE_CHECKING:
     from models.fusion.base import Fusion, FusionSpec
-    from models.heads.base import Head, HeadSpec
 
 
 AnyEncoder = Annotated[EncoderSpec, PlainValidator(partial(component, "encoder")), PlainSerializer(Spec.settings)]
@@ -54,7 +45,7 @@ class EmbedSpec(OpSpec):
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """Schema of the result; loads nothing."""
-        return _extended(schema, self.output_fields())
+        return extended(schema, self.output_fields())
 
     def fingerprint(self) -> str:
         """The encoder's; the modality's name changes no number."""
@@ -83,7 +74,7 @@ class EmbedOp:
         Raises:
             ConfigError: the encoder's embeddings are not as long as its Spec says.
         """
-        values = _column(batch, clean_column(self._spec.name))
+        values = column_of(batch, clean_column(self._spec.name))
         valid = valid_mask(values)
         if valid.any():
             rows, finite = self._encode(values.drop_null())
@@ -153,7 +144,7 @@ class FuseSpec(OpSpec):
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """Schema of the result; reads config.json at most."""
-        return _extended(schema, self.output_fields())
+        return extended(schema, self.output_fields())
 
     def fingerprint(self) -> str:
         """The artifact's (weights included) or the Spec's; where the artifact lies does not count."""
@@ -187,7 +178,7 @@ class FuseOp:
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """See `FuseSpec.output_schema`."""
-        return _extended(schema, _fused_fields(self._spec))
+        return extended(schema, _fused_fields(self._spec))
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch with `fused` and `share_<m>` added.
@@ -197,125 +188,21 @@ class FuseOp:
             InternalError: a row has no modality at all.
             FloatingPointError: the result is not finite.
         """
-        packed = self._packed(batch)
+        packed = pack(batch, self._spec.inputs)
         modalities, dim = len(self._spec.inputs), self._spec.dim
-        result = _finite(rowwise(self._block, packed, dim + modalities), "the fusion")
+        result = finite_rows(rowwise(self._block, packed, dim + modalities), "the fusion")
         batch = set_column(batch, FUSED, from_numpy(result[:, :dim]))
         for index, modality in enumerate(self._spec.inputs):
             batch = set_column(batch, share_column(modality), pa.array(result[:, dim + index]))
         return batch
 
-    def _packed(self, batch: pa.RecordBatch) -> Float32:
-        """`[n, M·D + M]`: the padded embeddings, then 1 where a modality is *absent* (so that padding is present)."""
-        inputs = self._spec.inputs
-        width = max(inputs.values())
-        packed = np.zeros((batch.num_rows, len(inputs) * width + len(inputs)), np.float32)
-        for index, (modality, dim) in enumerate(inputs.items()):
-            column = _column(batch, emb_column(modality))
-            if column.type != embedding_type(dim):
-                raise ConfigError(f"{emb_column(modality)} must be {embedding_type(dim)}; got {column.type}")
-            valid = valid_mask(column)
-            packed[valid, index * width : index * width + dim] = to_numpy(column)[valid]
-            packed[:, len(inputs) * width + index] = ~valid
-        if packed[:, len(inputs) * width :].all(axis=1).any():
-            raise InternalError("every row must have at least one modality when it is fused; got one without")
-        return packed
-
     def _block(self, block: Float32) -> Float32:
         """`[BLOCK_ROWS, M·D + M]` to `[BLOCK_ROWS, F + M]`."""
         import torch
 
-        modalities = len(self._spec.inputs)
-        x = torch.from_numpy(block[:, :-modalities]).reshape(len(block), modalities, -1)  # [B, M, D]
         with torch.inference_mode():
-            fused = self._fusion(x, torch.from_numpy(block[:, -modalities:] == 0))
+            fused = self._fusion(*unpack(block, len(self._spec.inputs)))
         return cast(Float32, torch.cat([fused.z, fused.shares], dim=1).numpy())
-
-
-class ScoreSpec(OpSpec):
-    """`fused` to the columns of every head."""
-
-    kind: ClassVar[str] = "score"
-
-    heads: dict[str, JobPath]
-    """Head -> folder of its artifact."""
-
-    def head_specs(self) -> dict[str, HeadSpec]:
-        """Head -> its Spec, from config.json.
-
-        Raises:
-            ConfigError: an artifact is missing.
-        """
-        return {name: cast("HeadSpec", load_config(folder).spec) for name, folder in self.heads.items()}
-
-    def output_fields(self) -> list[pa.Field]:
-        """The columns of all heads, in order."""
-        return [field for name, spec in self.head_specs().items() for field in spec.output_fields(name)]
-
-    def output_schema(self, schema: pa.Schema) -> pa.Schema:
-        """Schema of the result; reads config.json at most."""
-        return _extended(schema, self.output_fields())
-
-    def fingerprint(self) -> str:
-        """Of the heads' names and artifacts; where these lie does not count."""
-        return digest({name: load_config(folder).fingerprint for name, folder in self.heads.items()})
-
-    def require_fusion(self, fingerprint: str) -> None:
-        """Refuse heads that were trained on another fusion's vectors.
-
-        Raises:
-            ConfigError: a head rests on another fusion.
-        """
-        for folder in self.heads.values():
-            require_sources(folder, load_config(folder), {FUSED: fingerprint})
-
-    def build(self) -> ScoreOp:
-        """The op, with the weights loaded."""
-        heads = {name: load(folder) for name, folder in self.heads.items()}
-        specs = {name: cast("HeadSpec", loaded.config.spec) for name, loaded in heads.items()}
-        return ScoreOp(specs, {name: cast("Head", loaded.module) for name, loaded in heads.items()})
-
-
-class ScoreOp:
-    """Runs the heads in blocks of fixed shape, so that a row's scores depend on that row alone."""
-
-    def __init__(self, specs: Mapping[str, HeadSpec], heads: Mapping[str, Head]) -> None:
-        self._specs = dict(specs)
-        self._heads = {name: head.eval() for name, head in heads.items()}
-
-    def output_schema(self, schema: pa.Schema) -> pa.Schema:
-        """See `ScoreSpec.output_schema`."""
-        return _extended(schema, [field for name, spec in self._specs.items() for field in spec.output_fields(name)])
-
-    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The batch with the columns of every head added.
-
-        Raises:
-            ConfigError: `fused` is missing or not as wide as a head's input.
-            FloatingPointError: a score is not finite.
-        """
-        column = _column(batch, FUSED)
-        for name, spec in self._specs.items():
-            if column.type != embedding_type(spec.input_dim):
-                raise ConfigError(f"head {name!r} must read {embedding_type(spec.input_dim)}; got {column.type}")
-            scores = _finite(self._scores(self._heads[name], cast(Float32, to_numpy(column))), f"head {name!r}")
-            published = spec.publish_rows(name, scores)
-            for field in spec.output_fields(name):
-                batch = _with_field(batch, field, published.columns[field.name])
-        return batch
-
-    def _scores(self, head: Head, fused: Float32) -> Float32:
-        """`[n]` or `[n, K]` scores."""
-        one = _score_block(head, np.zeros((BLOCK_ROWS, fused.shape[1]), np.float32))
-        scores = rowwise(lambda block: _score_block(head, block).reshape(BLOCK_ROWS, -1), fused, one[0].size)
-        return scores.reshape(len(fused), *one.shape[1:])
-
-
-def _score_block(head: Head, block: Float32) -> Float32:
-    import torch
-
-    with torch.inference_mode():
-        return cast(Float32, head.scores(torch.from_numpy(block)).numpy())
 
 
 def _fused_fields(spec: FusionSpec) -> list[pa.Field]:
@@ -323,35 +210,8 @@ def _fused_fields(spec: FusionSpec) -> list[pa.Field]:
     return [pa.field(FUSED, embedding_type(spec.dim)), *shares]
 
 
-def _extended(schema: pa.Schema, fields: list[pa.Field]) -> pa.Schema:
-    """The schema with the fields added at its end, or replaced where they stand."""
-    for field in fields:
-        index = schema.get_field_index(field.name)
-        schema = schema.append(field) if index < 0 else schema.set(index, field)
-    return schema
-
-
-def _with_field(batch: pa.RecordBatch, field: pa.Field, values: pa.Array) -> pa.RecordBatch:
-    """As `set_column`, with the field's nullability and metadata."""
-    index = batch.schema.get_field_index(field.name)
-    return batch.append_column(field, values) if index < 0 else batch.set_column(index, field, values)
-
-
-def _column(batch: pa.RecordBatch, name: str) -> pa.Array:
-    index = batch.schema.get_field_index(name)
-    if index < 0:
-        raise ConfigError(f"the batch must have the column {name!r}; got {', '.join(batch.schema.names)}")
-    return batch.column(index)
-
-
 def _scatter_flags(flags: Bool, valid: Bool) -> Bool:
     """`[k]` flags of the k valid rows, put back to `[n]`; False elsewhere."""
     out = valid.copy()
     out[valid] = flags
     return out
-
-
-def _finite(rows: Float32, what: str) -> Float32:
-    if not np.isfinite(rows).all():
-        raise FloatingPointError(f"{what} must give finite numbers; got NaN or infinity")
-    return rows

@@ -289,6 +289,8 @@ class _Parser:
         made = {EVENT_TIMESTAMP, CREATED_TIMESTAMP, FUSED, ISSUES, FINGERPRINT}
         made |= {of(m) for m in modalities for of in (has_column, emb_column, share_column)}
         made |= {f.name for name, head in heads.items() for f in head.output_fields(name)}
+        for name in sorted(set(heads) & set(modalities)):
+            self._problem(f"heads.{name}", f"must not be a modality's name: issue codes begin with it; got {name!r}")
         if input_ is not None:
             if input_.key in made:
                 self._problem("input.key", f"must not be the name of an output column; got {input_.key!r}")

@@ -14,7 +14,7 @@ from models.learn.fitting import Fitted
 from pipelines import tables
 from pipelines.history import embed_history, plan_embedding, read_split
 from pipelines.job import Job
-from pipelines.recipes import fusion_op, head_folder, score_op
+from pipelines.recipes import fusion_op, head_folder, label_heads, require_label_heads
 from transforms.modalities.base import ModalitySpec
 
 
@@ -50,9 +50,9 @@ def evaluate(job: Job, beam_args: Sequence[str] = ()) -> Evaluation:
 def load_fitted(job: Job, modalities: Mapping[str, ModalitySpec]) -> Fitted:
     """The fusion and heads that `train` saved, checked to belong together and to these modalities."""
     fuse = fusion_op(job, modalities)
-    score_op(job, fuse)
+    require_label_heads(job, fuse)
     fusion = load(str(fuse.artifact))
-    heads = {name: load(head_folder(job, name)) for name in job.heads}
+    heads = {name: load(head_folder(job, name)) for name in label_heads(job)}
     return Fitted(
         cast(FusionSpec, fusion.config.spec),
         cast(Fusion, fusion.module),

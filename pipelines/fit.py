@@ -12,6 +12,7 @@ import pyarrow as pa
 from models.errors import ConfigError, NoInput, Problem
 from models.statistics import Statistics, load_statistics, save_statistics
 from pipelines import runners
+from pipelines.decision_columns import history_problems
 from pipelines.execute import run_pipeline
 from pipelines.job import Job
 from pipelines.recipes import resolved_modalities, statistics_folder
@@ -75,13 +76,8 @@ def plan_history(job: Job) -> InputPlan:
 
 def _require_columns(job: Job, schema: pa.Schema) -> None:
     """The split's group and all that heads learn from must be columns of the history."""
-    wanted = {"training.split.by": job.need_training("fit").split.by}
-    for name, head in job.heads.items():
-        wanted |= {f"heads.{name}.{setting}": column for setting, column in head.training_columns().items()}
-    problems = [
-        Problem(path, f"must be a column of training.path; got {column!r}; columns: {', '.join(schema.names)}")
-        for path, column in wanted.items()
-        if column not in schema.names
-    ]
-    if problems:
+    path, group = "training.split.by", job.need_training("fit").split.by
+    known = f"must be a column of training.path; got {group!r}; columns: {', '.join(schema.names)}"
+    problems = [] if group in schema.names else [Problem(path, known)]
+    if problems := [*problems, *history_problems(job.heads, schema)]:
         raise ConfigError(problems)

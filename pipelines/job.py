@@ -77,7 +77,9 @@ class Training(Section):
     """The same columns plus labels (and logged decisions)."""
     split: Split
     learner: SupervisedSpec = SupervisedSpec()
-    """How fusion and heads are fitted."""
+    """How fusion and heads with labels are fitted; a decision head has a learner of its own."""
+    workers: int = Field(default=1, ge=1, le=64)
+    """Processes that train a decision head together."""
 
 
 class Quarantine(Section):
@@ -150,8 +152,9 @@ class Job:
         return list(dict.fromkeys(columns))
 
     def input_columns(self) -> list[str]:
-        """The columns that a night reads: those of a record, and those that are passed through."""
-        return list(dict.fromkeys([*self.record_columns(), *self.output.keep]))
+        """The columns that a night reads: those of a record, what heads must know of it, and what is passed through."""
+        heads = [column for head in self.heads.values() for column in head.nightly_columns().values()]
+        return list(dict.fromkeys([*self.record_columns(), *heads, *self.output.keep]))
 
     def history_columns(self) -> list[str]:
         """The columns that the training table must have: those of a record, the split's group, and the heads'."""

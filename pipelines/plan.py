@@ -14,7 +14,8 @@ from pipelines.cores import cores
 from pipelines.execute import Work, least_bytes, processes_for, recall_of
 from pipelines.expected import Cost
 from pipelines.job import Job
-from pipelines.recipes import Interval
+from pipelines.policies import told
+from pipelines.recipes import Interval, policies, policy_places
 from pipelines.run import check_beam_options, prepare
 from transforms.ledger import UnitCounts
 from transforms.process import UnitProcessor
@@ -92,6 +93,7 @@ class Plan:
             ("reused", f"{quantities.count(self.rows_done)} rows of units that are done"),
             ("to do", f"{quantities.count(self.rows_to_do)} rows"),
             ("workers", self.workers),
+            *(("policy", told(name, policy_places(self.work.job, name))) for name in policies(self.work.job)),
         ]
         if self.sample is not None and self.rows_to_do:
             rate = self.rows_to_do / self.seconds if self.seconds else 0.0

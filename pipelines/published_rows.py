@@ -1,8 +1,8 @@
-"""What must hold for every published row (CONTRACT.md, Output): types, no nulls, finite, masked, shares, keys."""
+"""What must hold for every published row: types, no nulls, finite, masked, shares, decisions, keys."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +20,17 @@ from models.schema import (
     FINGERPRINT,
     FUSED,
     ISSUES,
+    action_column,
     emb_column,
     has_column,
+    prob_column,
     share_column,
 )
 from transforms.key_hashes import key_hashes
 
 _SHARES_TOLERANCE = 1e-5  # CONTRACT.md's tolerance for float32
 _FIXED = frozenset({EVENT_TIMESTAMP, CREATED_TIMESTAMP, FUSED, ISSUES, FINGERPRINT})
-_PREFIXES = tuple(f"{prefix}_" for prefix in ("has", "emb", "share", "score", "action", "prob", "value"))
+_PREFIXES = tuple(f"{prefix}_" for prefix in ("has", "emb", "share", "score", "action", "prob", "value", "values"))
 _SHARE = share_column("")
 
 
@@ -38,11 +40,15 @@ class RowChecks:
     Args:
         key: the key's column; the first column if None.
         keep: columns that are passed through from the input; anything may stand there.
+        actions: head that decides -> the actions that it knows.
     """
 
-    def __init__(self, key: str | None, keep: Collection[str] = ()) -> None:
+    def __init__(
+        self, key: str | None, keep: Collection[str] = (), actions: Mapping[str, Collection[str]] | None = None
+    ) -> None:
         self._key = key
         self._keep = frozenset(keep)
+        self._actions = dict(actions or {})
         self._schema: pa.Schema | None = None
         self._hashes: list[UInt64] = []  # [n, 2] each
 
@@ -59,6 +65,7 @@ class RowChecks:
         """One sentence for each column of the batch that breaks a promise."""
         found = [sentence for name in batch.schema.names for sentence in self._check_column(batch, name)]
         found += _check_shares(batch)
+        found += [s for head, actions in self._actions.items() for s in _check_decisions(batch, head, actions)]
         if self._key in batch.schema.names:
             keys = batch.column(batch.schema.get_field_index(self._key))
             self._hashes.append(key_hashes(keys.drop_null()))
@@ -117,6 +124,28 @@ def _check_shares(batch: pa.RecordBatch) -> list[str]:
     if len(wrong) == 0:
         return []
     return [f"columns {names} must sum to 1 in every row; got {wrong[0]:.6g}, and {len(wrong)} such rows"]
+
+
+def _check_decisions(batch: pa.RecordBatch, head: str, actions: Collection[str]) -> list[str]:
+    """Every action known, with the probability with which it was drawn; none, with 0, where nothing was allowed."""
+    names = [action_column(head), prob_column(head)]
+    if missing := [name for name in names if name not in batch.schema.names]:
+        return [f"column {missing[0]!r} must be there, since a policy decided; got {batch.schema.names}"]
+    action, prob = (batch.column(batch.schema.get_field_index(name)) for name in names)
+    found = []
+    unknown = action.filter(pc.invert(pc.is_in(action, value_set=pa.array([*actions, ""], pa.string()))))
+    if len(unknown):
+        known = ", ".join(actions)
+        found.append(f"column {names[0]!r} must hold one of {known}, or '' for none; got {unknown[0].as_py()!r}")
+    chance = prob.to_numpy(zero_copy_only=False)
+    acted = pc.not_equal(action, "").fill_null(True).to_numpy(zero_copy_only=False)
+    wrong = chance[np.where(acted, ~((chance > 0) & (chance <= 1)), chance != 0)]  # so written that NaN is wrong too
+    if len(wrong):
+        found.append(
+            f"column {names[1]!r} must be above 0 and at most 1, and 0 where there is no action; got {wrong[0]:.6g}, "
+            f"and {len(wrong)} such rows"
+        )
+    return found
 
 
 def _all_finite(column: pa.Array) -> bool:

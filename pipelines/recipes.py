@@ -7,18 +7,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
 from models.artifacts import CONFIG
 from models.batch import OpSpec
 from models.errors import ConfigError, Problem, UsageError
-from models.ops import FuseSpec, ScoreSpec
+from models.heads._decision_spec import DecisionHeadSpec
+from models.heads._spec import LabelHeadSpec
+from models.ops import FuseSpec
 from models.schema import FUSED, ISSUES, ROW, clean_column, emb_column, share_column
-from models.spec import Spec, digest
+from models.scoring import ScoreSpec
+from models.spec import digest
 from models.statistics import Statistics, load_statistics
+from pipelines.decision_columns import nightly_problems
 from pipelines.job import Job
+from pipelines.policies import Places, require_policy, require_same_settings
 from transforms.modalities.base import ModalitySpec
 from transforms.recipe import Recipe
 
@@ -87,7 +91,24 @@ def head_folder(job: Job, head: str) -> Path:
     return job.artifacts / "heads" / head
 
 
-def resolved_modalities(job: Job, schema: pa.Schema, where: str, keep: Sequence[str] = ()) -> dict[str, ModalitySpec]:
+def policy_places(job: Job, head: str) -> Places:
+    """Where `train` keeps a decision head: the policy that decides, and one that is not good enough to."""
+    return Places(head_folder(job, head), job.artifacts / "candidates" / head)
+
+
+def policies(job: Job) -> dict[str, DecisionHeadSpec]:
+    """The heads that decide."""
+    return {name: head for name, head in job.heads.items() if isinstance(head, DecisionHeadSpec)}
+
+
+def label_heads(job: Job) -> dict[str, LabelHeadSpec]:
+    """The heads that learn from a label."""
+    return {name: head for name, head in job.heads.items() if isinstance(head, LabelHeadSpec)}
+
+
+def resolved_modalities(
+    job: Job, schema: pa.Schema, where: str, keep: Sequence[str] = (), missing: Sequence[Problem] = ()
+) -> dict[str, ModalitySpec]:
     """The modalities' specs, completed from the input's schema.
 
     Args:
@@ -95,6 +116,7 @@ def resolved_modalities(job: Job, schema: pa.Schema, where: str, keep: Sequence[
         schema: of the input.
         where: what the input is called in messages.
         keep: columns that are passed through and must be there too.
+        missing: what else is known to be wrong with the input, to be told with the rest.
 
     Raises:
         ConfigError: a column is missing or has a type that its modality cannot read; all problems at once.
@@ -105,6 +127,7 @@ def resolved_modalities(job: Job, schema: pa.Schema, where: str, keep: Sequence[
         for column in keep
         if column not in schema.names
     ]
+    problems += missing
     modalities = {}
     for name, modality in job.modalities.items():
         found = modality.spec.check_types(schema)
@@ -195,9 +218,10 @@ def nightly_recipe(job: Job, schema: pa.Schema, interval: Interval) -> Recipe:
     Raises:
         ConfigError: columns, statistics or trained weights are missing or do not fit; nothing is loaded for that.
     """
-    modalities = with_statistics(job, resolved_modalities(job, schema, "the input", job.output.keep))
+    missing = nightly_problems(job.heads, schema)
+    modalities = with_statistics(job, resolved_modalities(job, schema, "the input", job.output.keep, missing))
     fuse = fusion_op(job, modalities)
-    score = score_op(job, fuse)
+    score = score_op(job, fuse, modalities, interval)
     return Recipe(
         schema=schema,
         key=job.input.key,
@@ -247,35 +271,43 @@ def fusion_op(job: Job, modalities: Mapping[str, ModalitySpec]) -> FuseSpec:
         return FuseSpec(fusion=job.fusion)
     with problems_at("fusion"):
         fuse = FuseSpec(artifact=str(folder))
-        _require_same_settings("fusion", fuse.fusion_spec(), job.fusion)
+        require_same_settings("fusion", fuse.fusion_spec(), job.fusion)
         fuse.require_encoders(embedding_sources(job, modalities))
     return fuse
 
 
-def score_op(job: Job, fuse: FuseSpec) -> ScoreSpec | None:
+def score_op(job: Job, fuse: FuseSpec, modalities: Mapping[str, ModalitySpec], interval: Interval) -> ScoreSpec | None:
     """The trained heads, or None where the job has none.
 
+    Args:
+        job: the job.
+        fuse: the fusion that label heads read.
+        modalities: with their fitted statistics; decision heads read their embeddings.
+        interval: what decision heads draw for.
+
     Raises:
-        ConfigError: a head was not trained, or not on this fusion, or with other settings.
+        ConfigError: a head was not trained, or on something else, or with other settings; or no policy may decide.
     """
     if not job.heads:
         return None
-    with problems_at("heads"):
-        score = ScoreSpec(heads={name: str(head_folder(job, name)) for name in job.heads})
-        for name, trained in score.head_specs().items():
-            _require_same_settings(f"heads.{name}", trained, job.heads[name])
-        score.require_fusion(fuse.fingerprint())
-    return score
+    require_label_heads(job, fuse)
+    for name, head in policies(job).items():
+        require_policy(f"heads.{name}", head, policy_places(job, name), embedding_sources(job, modalities))
+    folders = {name: str(head_folder(job, name)) for name in job.heads}
+    return ScoreSpec(heads=folders, key=job.input.key, occasion=f"{job.name}/{interval.date}")
 
 
-def _require_same_settings(path: str, trained: Spec[Any], wanted: Spec[Any]) -> None:
-    """Refuse an artifact that was trained with other settings than the job file now gives."""
-    given = {k: v for k, v in wanted.settings().items() if k in wanted.model_fields_set | {"kind"}}
-    for name, value in given.items():
-        if name not in wanted.derived and trained.settings().get(name) != value:
-            was = trained.settings().get(name)
-            message = f"must be as it was trained ({was!r}); got {value!r}; run `amalgam train` to train it anew"
-            raise ConfigError([Problem(f"{path}.{name}", message)])
+def require_label_heads(job: Job, fuse: FuseSpec) -> None:
+    """Refuse label heads that were not trained, or not on this fusion, or with other settings.
+
+    Raises:
+        ConfigError: naming the first.
+    """
+    for name, head in label_heads(job).items():
+        with problems_at(f"heads.{name}"):
+            trained = ScoreSpec(heads={name: str(head_folder(job, name))})
+            require_same_settings(f"heads.{name}", trained.head_specs()[name], head)
+            trained.require_sources(fuse.fingerprint(), {})
 
 
 def fingerprints(job: Job, recipe: Recipe) -> dict[str, object]:

@@ -10,6 +10,7 @@ from models.errors import DataRefused, NoInput
 from pipelines import recipes
 from pipelines.execute import Outcome, Work, execute, plan_work
 from pipelines.job import Job
+from pipelines.policies import recorded
 from pipelines.recipes import Interval
 from transforms.ledger import Ledger
 from transforms.units import InputPlan, plan_input
@@ -101,6 +102,7 @@ def refuse_too_many(job: Job, ledger: Ledger) -> None:
 def details_of(work: Work) -> Mapping[str, Any]:
     """What the manifest records of a run's settings."""
     job = work.job
+    deciding = recipes.policies(job) if work.recipe.score is not None else {}
     return {
         "settings": job.source,
         "precision": "float32",
@@ -108,6 +110,7 @@ def details_of(work: Work) -> Mapping[str, Any]:
         "versions": versions(),
         "fingerprints": recipes.fingerprints(job, work.recipe),
         "heads": {name: head.kind for name, head in job.heads.items()},
+        "policies": {name: recorded(name, recipes.policy_places(job, name)) for name in deciding},
         "modalities": {name: m.spec.kind for name, m in job.modalities.items()},
     }
 

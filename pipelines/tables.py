@@ -187,6 +187,7 @@ def _facts(manifest: Manifest, counts: UnitCounts, width: int | None) -> str:
         ["read", quantities.size(counts.bytes_read)],
         ["time", quantities.duration(details["seconds"]) if "seconds" in details else None],
         ["workers", details.get("workers")],
+        *(["policy", policy["told"]] for policy in details.get("policies", {}).values()),
         ["fingerprint", run.settings_fingerprint],
     ]
     return table(("", ""), [row for row in rows if row[1] is not None], width=width)

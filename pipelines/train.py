@@ -9,7 +9,6 @@ from typing import Any
 from models.artifacts import save
 from models.errors import ConfigError, Problem
 from models.evaluate.comparison import Comparison, compare
-from models.heads.base import LabelHeadSpec
 from models.learn.data import Split
 from models.learn.fitting import Fitted
 from models.schema import FUSED
@@ -18,7 +17,7 @@ from pipelines.evaluate import comparison_text
 from pipelines.execute import Work
 from pipelines.history import VALIDATION, embed_history, read_split
 from pipelines.job import Job
-from pipelines.recipes import embedding_sources, fusion_folder, head_folder
+from pipelines.recipes import embedding_sources, fusion_folder, head_folder, label_heads
 from pipelines.run import versions
 
 
@@ -53,6 +52,8 @@ def train(job: Job, beam_args: Sequence[str] = ()) -> Trained:
     Raises:
         AmalgamError: see `models.errors`; artifacts that stand stay as they are.
     """
+    if not label_heads(job):
+        raise ConfigError([Problem("heads", "must name at least one head with a label to train; got none")])
     work, _ = embed_history(job, beam_args)
     split = read_split(job, work)
     learner = job.need_training("train").learner.build()
@@ -60,18 +61,6 @@ def train(job: Job, beam_args: Sequence[str] = ()) -> Trained:
     comparison = compare(fitted, learner, split)
     _save(job, work, fitted, split, comparison)
     return Trained(fitted, split, comparison, str(job.artifacts))
-
-
-def label_heads(job: Job) -> dict[str, LabelHeadSpec]:
-    """The heads that learn from a label.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    heads = {name: head for name, head in job.heads.items() if isinstance(head, LabelHeadSpec)}
-    if not heads:
-        raise ConfigError([Problem("heads", "must name at least one head with a label to train; got none")])
-    return heads
 
 
 def _save(job: Job, work: Work, fitted: Fitted, split: Split, comparison: Comparison) -> None:

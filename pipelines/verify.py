@@ -118,7 +118,8 @@ def _check_ledger(manifest: Manifest) -> list[str]:
 
 
 def _verify_features(folder: Path, manifest: Manifest, found: Verification) -> None:
-    rows = RowChecks(manifest.details.get("key"), manifest.details.get("keep", ()))
+    actions = {name: policy["actions"] for name, policy in manifest.details.get("policies", {}).items()}
+    rows = RowChecks(manifest.details.get("key"), manifest.details.get("keep", ()), actions)
     for path, file in _sound_files(folder, manifest.features, found):
         found.problems += rows.check_schema(path, file.schema_arrow)
         for batch in _batches(path, file, found):

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from models.arrow import Bool, concat_lists, set_column, valid_mask
+from models.columns import codes_where
 from models.errors import ConfigError, MemoryExceeded
 from models.schema import ISSUES, ISSUES_TYPE, clean_column, emb_column
 from transforms.blame import Failure, Fault, Verdict, judge
@@ -99,8 +100,8 @@ class Call:
         column = self._column(verdict.good, self.valid & ~failed)
         large = {row: failure for row, failure in guilty.items() if failure.fault is Fault.MEMORY}
         codes = concat_lists(
-            _codes(NON_FINITE, self.valid & ~valid_mask(column) & ~failed),
-            _codes(TOO_LARGE, _flags(large, len(self.valid))),
+            codes_where(NON_FINITE, self.valid & ~valid_mask(column) & ~failed),
+            codes_where(TOO_LARGE, _flags(large, len(self.valid))),
         )
         rest = {row: failure for row, failure in guilty.items() if row not in large}
         return Encoded(column, codes, rest, len(rows))
@@ -193,9 +194,3 @@ def _flags(rows: Mapping[int, Failure], length: int) -> Bool:
     flags = np.zeros(length, dtype=np.bool_)
     flags[list(rows)] = True
     return flags
-
-
-def _codes(code: str, rows: Bool) -> pa.Array:
-    """list<string> with the code where `rows` is True."""
-    offsets = np.concatenate([[0], np.cumsum(rows)]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array([code] * int(rows.sum()), pa.string()))

@@ -169,6 +169,7 @@ class _Attempt:
                 kept = self._through(kept, self._owner.steps.fuse_and_score, "score")
         if kept is None or not kept.num_rows:
             return
+        self._count_issues(kept, self._from_head)
         with self._stage("write"):
             self._writer.write(self._owner.project(kept))
         self._count(kept)
@@ -231,6 +232,10 @@ class _Attempt:
             self.counts.present[modality] += present
             self.counts.absent[modality] += absent
             self.counts.masked[modality] += published.num_rows - present - absent
+
+    def _from_head(self, code: str) -> bool:
+        """A code begins with the name of its modality or of its head, which job files keep apart."""
+        return code.partition(".")[0] not in self._recipe.modalities
 
     def _count_issues(self, batch: pa.RecordBatch, wanted: Callable[[str], bool]) -> None:
         """Count the wanted codes of a batch, also of rows that will be quarantined: there they say why."""

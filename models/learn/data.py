@@ -16,7 +16,7 @@ from torch import Tensor
 
 from models.arrow import Bool, Float32, Int64, list_parts, to_numpy, valid_mask
 from models.errors import ConfigError, CorruptArtifact, SchemaRefused
-from models.learn.split import group_positions, held_out_mask
+from models.learn.split import Parts
 from models.schema import emb_column, has_column
 
 Source: TypeAlias = pa.Table | ds.Dataset | str | Path
@@ -124,16 +124,16 @@ def split_by_group(examples: Examples, held_out: float, validation: float, seed:
     Raises:
         ConfigError: a part is empty.
     """
-    far = held_out_mask(examples.groups, held_out, seed)
-    near = ~far & (group_positions(examples.groups, f"validation {seed}") < validation)
-    parts = {"training": ~far & ~near, "validation": near, "held-out": far}
-    for name, rows in parts.items():
+    split, groups = Parts(held_out, validation, seed), examples.groups
+    parts = {"training": split.training, "validation": split.validation, "held-out": split.held_out}
+    chosen = {name: part(groups) for name, part in parts.items()}
+    for name, rows in chosen.items():
         if not rows.any():
             raise ConfigError(
                 f"the {name} part of the history must have at least one row; got 0 of {len(examples)} rows in "
                 f"{len(pc.unique(examples.groups))} groups; give more history or another training.split"
             )
-    return Split(*(examples.take(np.flatnonzero(rows)) for rows in parts.values()))
+    return Split(*(examples.take(np.flatnonzero(rows)) for rows in chosen.values()))
 
 
 def open_source(source: Source) -> ds.Dataset:

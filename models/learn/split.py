@@ -3,12 +3,38 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from models.arrow import Bool
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Training, validation and held-out rows: each group, with all its rows, belongs to exactly one of them."""
+
+    held_out_share: float
+    """Share of groups kept back for the final comparison, in (0, 1)."""
+    validation_share: float
+    """Share of the *other* groups on which training is stopped and calibrated, in (0, 1)."""
+    seed: int
+    """Another seed gives another split."""
+
+    def held_out(self, groups: pa.Array) -> Bool:
+        """`[N]` rows that nothing is fitted to."""
+        return held_out_mask(groups, self.held_out_share, self.seed)
+
+    def validation(self, groups: pa.Array) -> Bool:
+        """`[N]` rows on which training is stopped."""
+        near: Bool = group_positions(groups, f"validation {self.seed}") < self.validation_share
+        return near & ~self.held_out(groups)
+
+    def training(self, groups: pa.Array) -> Bool:
+        """`[N]` rows that are learned from."""
+        return ~self.held_out(groups) & ~self.validation(groups)
 
 
 def held_out_mask(groups: pa.Array, held_out: float, seed: int) -> Bool:

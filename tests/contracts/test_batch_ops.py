@@ -1,4 +1,4 @@
-"""What every BatchOp of models/ops.py keeps: rows and their order, the promised schema, results free of the batch."""
+"""What every BatchOp of `models` keeps: rows and their order, the promised schema, results free of the batch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
+from torch import nn
 
 from models.arrow import from_numpy
 from models.artifacts import save
@@ -17,9 +19,12 @@ from models.encoders.hashed_ngrams import HashedNgramsSpec
 from models.fusion.concat import ConcatSpec
 from models.fusion.weighted_sum import WeightedSumSpec
 from models.heads.classifier import ClassifierSpec
+from models.heads.policy_gradient import PolicyGradientHeadSpec
+from models.heads.q_learning import QLearningHeadSpec
 from models.heads.regressor import RegressorSpec
-from models.ops import EmbedSpec, FuseSpec, ScoreSpec
-from models.schema import FUSED
+from models.ops import EmbedSpec, FuseSpec
+from models.schema import FUSED, ISSUES, ISSUES_TYPE
+from models.scoring import ScoreSpec
 
 INPUTS = {"photo": 6, "review": 4, "visits": 8}
 ROWS = 150  # more than two blocks of 64
@@ -49,7 +54,19 @@ def _score(folder: Path) -> OpSpec:
     return ScoreSpec(heads={name: str(folder / name) for name in ("churn", "segment", "spend")})
 
 
-OPS = [_embed, _fuse_seeded, _fuse_trained, _score]
+def _decide(folder: Path) -> OpSpec:
+    """A policy that draws among what is allowed, and a greedy one that also publishes all values."""
+    log = {"action": "offer", "reward": "revenue", "propensity": "p", "hidden": 8}
+    fusion, actions = ConcatSpec(dim=16, hidden=8, inputs=INPUTS), pa.array(["none", "call", "mail"])
+    for name, spec in {
+        "offer": PolicyGradientHeadSpec(allowed="allowed", **log).with_actions(actions, fusion),
+        "limit": QLearningHeadSpec(values=True, **log).with_actions(actions, fusion),
+    }.items():
+        save(folder / name, spec, disturbed(spec.build()), sources={}, card={})
+    return ScoreSpec(heads={name: str(folder / name) for name in ("offer", "limit")}, key="key", occasion="shop/day")
+
+
+OPS = [_embed, _fuse_seeded, _fuse_trained, _score, _decide]
 OpMaker = Callable[[Path], OpSpec]
 
 
@@ -59,7 +76,13 @@ def batch(rows: int = ROWS) -> pa.RecordBatch:
     mask = rng.random((rows, 3)) > 0.3
     mask[:, 2] |= ~mask.any(axis=1)
     texts = [f"review number {i}, {'good' if i % 3 else 'bad'}" if mask[i, 1] else None for i in range(rows)]
-    columns = {"key": pa.array(range(rows), pa.int64()), "clean_review": pa.array(texts, pa.string())}
+    allowed = [None if i % 7 == 0 else ["mail", "none"][: i % 3] for i in range(rows)]
+    columns = {
+        "key": pa.array(range(rows), pa.int64()),
+        "clean_review": pa.array(texts, pa.string()),
+        "allowed": pa.array(allowed, pa.list_(pa.string())),
+        ISSUES: pa.array([["review.cut"] if i % 5 == 0 else [] for i in range(rows)], ISSUES_TYPE),
+    }
     for index, (modality, width) in enumerate(INPUTS.items()):
         values = rng.standard_normal((rows, width)).astype(np.float32)
         columns[f"emb_{modality}"] = from_numpy(values, mask[:, index])
@@ -67,12 +90,21 @@ def batch(rows: int = ROWS) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict(columns)
 
 
+def disturbed(module: nn.Module) -> nn.Module:
+    """The module with weights that prefer something: as built, decision heads prefer nothing."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(torch.randn_like(parameter))
+    return module
+
+
 @pytest.mark.parametrize("make", OPS)
 def test_rows_and_order_are_kept(make: OpMaker, tmp_path: Path) -> None:
     """The columns that came in come out as they were, row by row, but for the ones that the op makes."""
     op = make(tmp_path).build()
     result = op(batch())
-    kept = [name for name in batch().schema.names if name not in (FUSED, "emb_review")]
+    kept = [name for name in batch().schema.names if name not in (FUSED, "emb_review", ISSUES)]
     assert result.select(kept).equals(batch().select(kept))
 
 

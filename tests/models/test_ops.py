@@ -1,4 +1,4 @@
-"""EmbedOp, FuseOp and ScoreOp: masked rows, what an encoder must not do, and what is refused."""
+"""EmbedOp and FuseOp: masked rows, what an encoder must not do, and what is refused."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from models.artifacts import save
 from models.encoders.base import EncoderSpec
 from models.errors import ConfigError, InternalError
 from models.fusion.weighted_sum import WeightedSumSpec
-from models.heads.regressor import RegressorSpec
-from models.ops import EmbedOp, EmbedSpec, FuseSpec, ScoreSpec
+from models.ops import EmbedOp, EmbedSpec, FuseSpec
 
 INPUTS = {"photo": 2, "review": 2}
 
@@ -163,22 +162,6 @@ def test_another_encoder_than_in_training_is_refused(tmp_path: Path) -> None:
         fuse_spec.require_encoders({"photo": "a", "review": "c"})
 
 
-def test_a_head_of_another_fusion_is_refused(tmp_path: Path) -> None:
-    """A head artifact knows the fusion that it was trained on."""
-    spec = RegressorSpec(label="spend").fitted(pa.array([1.0, 2.0]), 4)
-    save(tmp_path, spec, spec.build(), sources={"fused": "a"}, card={})
-    score = ScoreSpec(heads={"spend": str(tmp_path)})
-    score.require_fusion("a")
-    with pytest.raises(ConfigError, match="the fused that it was trained on"):
-        score.require_fusion("b")
-
-
-def test_a_missing_head_says_what_to_run(tmp_path: Path) -> None:
-    """Planning finds it, before anything runs."""
-    with pytest.raises(ConfigError, match="amalgam train"):
-        ScoreSpec(heads={"churn": str(tmp_path / "churn")}).output_fields()
-
-
 def test_fingerprints_do_not_depend_on_the_place(tmp_path: Path) -> None:
     """The same artifact in two folders is the same fusion."""
     spec = WeightedSumSpec(dim=4, inputs=INPUTS)
@@ -190,5 +173,5 @@ def test_fingerprints_do_not_depend_on_the_place(tmp_path: Path) -> None:
 
 def test_importing_the_ops_does_not_load_torch() -> None:
     """Processes that only plan stay small."""
-    code = "import models.ops, sys; sys.exit('torch' in sys.modules)"
+    code = "import models.ops, models.scoring, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
