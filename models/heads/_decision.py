@@ -17,7 +17,9 @@ class DecisionNetwork(DecisionHead):
     def __init__(self, spec: DecisionHeadSpec) -> None:
         super().__init__()
         fusion, actions = spec.fusion_spec(), len(spec.actions)
-        self.fusion = fusion.build().requires_grad_(spec.tune_fusion and fusion.trained)
+        self.fusion = fusion.build()
+        if not (spec.tune_fusion and fusion.trained):
+            self.fusion.requires_grad_(False)
         self.scale, self.mean = spec.reward_scale, spec.reward_mean
         with seeded(spec.steps.seed):
             self.preferences = network(fusion.dim, spec.hidden, actions)

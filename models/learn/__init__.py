@@ -7,13 +7,18 @@ __path__ = extend_path(__path__, __name__)
 HELPERS = frozenset(
     {
         "acting",
+        "checkpoints",
         "data",
         "deciding",
         "decisions",
         "episodes",
         "fitting",
+        "inputs",
+        "judging",
         "losses",
         "network",
+        "optimizing",
+        "preparing",
         "q_fitting",
         "split",
         "steps",

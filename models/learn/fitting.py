@@ -44,10 +44,10 @@ class Fitted:
         return fuse(self.fusion, examples.x, examples.mask)
 
     @torch.inference_mode()
-    def scores(self, examples: Examples) -> dict[str, Tensor]:
-        """Head -> `[N]` or `[N, K]` published scores of rows that each have at least one modality."""
+    def scores(self, examples: Examples, *, calibrated: bool = True) -> dict[str, Tensor]:
+        """Head -> `[N]` or `[N, K]` published scores (or as they were before calibration) of rows with a modality."""
         z = self.fuse(examples)
-        return {name: head.scores(z) for name, head in self.heads.items()}
+        return {name: head.scores(z, calibrated=calibrated) for name, head in self.heads.items()}
 
 
 class Learner(Protocol):
@@ -83,7 +83,7 @@ class SupervisedLearner:
         if not heads:
             raise ConfigError("heads must name at least one head to train; got none")
         fusion = type(fusion).model_validate({**fusion.model_dump(), "inputs": train.inputs})
-        specs = {name: head.fitted(train.labels[head.label], fusion.dim) for name, head in heads.items()}
+        specs = {name: _fitted(head, train, fusion) for name, head in heads.items()}
         with seeded(self.spec.seed):
             network = JointNetwork(fusion, specs)
             if fusion.trained:
@@ -138,6 +138,11 @@ class SupervisedLearner:
             schedule.step()
             total += loss.item() * len(rows)
         return total / len(order)
+
+
+def _fitted(head: LabelHeadSpec, train: Examples, fusion: FusionSpec) -> LabelHeadSpec:
+    """The head's Spec with what the labels teach, and how the fused vector is laid out."""
+    return head.fitted(train.labels[head.label], fusion.dim).model_copy(update={"late": fusion.late})
 
 
 def _optimizer(network: nn.Module, spec: SupervisedSpec) -> torch.optim.Optimizer:

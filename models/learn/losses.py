@@ -50,10 +50,14 @@ def modality_dropout(mask: Tensor, probability: float, generator: torch.Generato
     Returns:
         `[B, M]` bool, True only where `mask` is, at least one in every row.
     """
-    thinned = torch.rand(len(mask), 1, generator=generator) < probability  # [B, 1]
-    lots = torch.rand(mask.shape, generator=generator)  # [B, M]
+    chosen = torch.rand(len(mask), 1, generator=generator)  # [B, 1]
+    return thinned(mask, probability, chosen, torch.rand(mask.shape, generator=generator))
+
+
+def thinned(mask: Tensor, probability: float, chosen: Tensor, lots: Tensor) -> Tensor:
+    """`modality_dropout` by lots in [0, 1) that are given: `chosen` `[B, 1]` of the rows, `lots` `[B, M]` of slots."""
     kept_for_sure = torch.zeros_like(mask).scatter_(1, lots.masked_fill(~mask, -1).argmax(1, keepdim=True), True)
-    return mask & (~thinned | (lots > 0.5) | kept_for_sure)
+    return mask & ((chosen >= probability) | (lots > 0.5) | kept_for_sure)
 
 
 def cosine_rate(step: int, steps: int, warmup: float) -> float:

@@ -20,7 +20,7 @@ class Rows(NamedTuple):
 
     x: Tensor  # [N, M, D]
     mask: Tensor  # [N, M]
-    targets: dict[str, Tensor]  # head -> [N], NaN where there is no label
+    targets: dict[str, Tensor]  # head -> [N] or [N, K], NaN where there is no label
 
     def take(self, rows: Tensor) -> Rows:
         """The rows of these numbers."""
@@ -36,7 +36,7 @@ class JointNetwork(nn.Module):
         self.fusion = fusion.build().requires_grad_(fusion.trained)
         self.heads = nn.ModuleList(spec.build() for spec in heads.values())
         small = [spec.model_copy(update={"hidden": 0}) for spec in heads.values()]
-        modalities = len(fusion.inputs) if fusion.trained else 0
+        modalities = len(fusion.inputs) if fusion.trained and fusion.late is None else 0
         self.unimodal = nn.ModuleList(nn.ModuleList(s.build() for s in small) for _ in range(modalities))
 
     def label_heads(self) -> Iterator[tuple[str, LabelHead]]:
@@ -80,7 +80,7 @@ class JointNetwork(nn.Module):
         self.eval()
         z = fuse(self.fusion, rows.x, rows.mask)
         for name, head in self.label_heads():
-            known = ~torch.isnan(rows.targets[name])
+            known = labelled(rows.targets[name])
             if known.any():
                 with torch.enable_grad():
                     head.calibrate(head(z[known]).detach(), rows.targets[name][known])
@@ -90,6 +90,12 @@ def with_targets(examples: Examples, specs: Mapping[str, LabelHeadSpec]) -> Rows
     """The rows with every head's targets."""
     targets = {name: torch.tensor(spec.targets(examples.labels[spec.label])) for name, spec in specs.items()}
     return Rows(examples.x, examples.mask, targets)
+
+
+def labelled(target: Tensor) -> Tensor:
+    """`[N]` bool: where targets `[N]` or `[N, K]` are known."""
+    unknown = torch.isnan(target)
+    return ~(unknown if target.ndim == 1 else unknown.any(dim=1))
 
 
 def fuse(fusion: Fusion, x: Tensor, mask: Tensor) -> Tensor:
@@ -107,7 +113,7 @@ def _label_head(heads: nn.Module, position: int) -> LabelHead:
 
 def _losses(head: LabelHead, z: Tensor, target: Tensor, present: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Each row's loss `[B]`, 0 where it does not count, and where it counts: a label, and the modality, are there."""
-    counted = ~torch.isnan(target) if present is None else present & ~torch.isnan(target)
+    counted = labelled(target) if present is None else present & labelled(target)
     losses = head.loss(head(z), torch.nan_to_num(target))
     return torch.where(counted, losses, torch.zeros(())), counted
 

@@ -24,7 +24,7 @@ class QLearningSpec(StepSpec):
     """α: how strongly actions that the log seldom holds are held down; 0 is plain double Q-learning."""
     n_step: int = Field(default=1, ge=1, le=1000)
     """Rewards that are added up before the network's own estimate takes over. More than 1 leans on what was logged."""
-    tau: float = Field(default=0.005, gt=0, le=1)
+    tau: float = Field(default=0.02, gt=0, le=1)
     """Share of the network that the target network takes over at each step."""
     huber: float = Field(default=1.0, gt=0)
     """Error, in standard deviations of the return, from which on it counts linearly; matters only where γ > 0."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -33,5 +33,9 @@ class StepSpec(Spec["DecisionLearner"]):
     """Share of the network that its target takes over at each of these steps."""
     checks: int = Field(default=10, ge=1)
     """How often the policy is judged on validation rows; an earlier one is kept if it is better beyond chance."""
+    patience: int = Field(default=3, ge=1)
+    """Stop after this many checks in a row at which an earlier policy was better."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where it is trained; `auto`: on a GPU where there is one. Bit by bit the same result is promised on CPUs only."""
     seed: int = 0
     """Seed of initial weights, of the rows that are drawn, and of dropout."""
