@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from models.late import Late
 from models.spec import Spec
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ class FusionSpec(Spec["Fusion"]):
     """Whether `amalgam train` fits it; if not, it stays a seeded orthogonal projection and only heads are trained."""
     inputs: dict[str, int] = {}
     """Modality -> width of its embedding, in the order of the mask's columns."""
+
+    @property
+    def late(self) -> Late | None:
+        """Where each modality stands in the fused vector; None where they are mixed."""
+        return None
 
     @abstractmethod
     def build(self) -> Fusion:

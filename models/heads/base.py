@@ -26,16 +26,25 @@ class LabelHead(Head):
         """`[B, F]` float32 to raw outputs `[B, K]` (logits, standardized values)."""
 
     @abstractmethod
-    def scores(self, fused: Tensor) -> Tensor:
-        """`[B, F]` to published scores: `[B]`, or `[B, K]` with one per class; calibrated, in the label's units."""
-
-    @abstractmethod
     def loss(self, raw: Tensor, target: Tensor) -> Tensor:
-        """Each row's loss `[B]` from raw outputs `[B, K]` and targets `[B]` (see `LabelHeadSpec.targets`), no NaN."""
+        """Each row's loss `[B]` from raw outputs and targets (see `LabelHeadSpec.targets`; without NaN)."""
 
     @abstractmethod
     def calibrate(self, raw: Tensor, target: Tensor) -> None:
-        """Set the calibration buffers from the raw outputs `[N, K]` and targets `[N]` of validation rows."""
+        """Set the calibration buffers from the raw outputs and targets of validation rows."""
+
+    def calibrated(self, raw: Tensor) -> Tensor:
+        """Raw outputs as calibration corrects them."""
+        return raw
+
+    @abstractmethod
+    def published(self, raw: Tensor) -> Tensor:
+        """Raw outputs to `[B]`, or `[B, K]` with one per class: probabilities, or values in the label's units."""
+
+    def scores(self, fused: Tensor, *, calibrated: bool = True) -> Tensor:
+        """`[B, F]` to published scores `[B]` or `[B, K]`, as calibration corrects them, or as they were before it."""
+        raw = self(fused)
+        return self.published(self.calibrated(raw) if calibrated else raw)
 
 
 class DecisionHead(Head):

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import StrictBool, StrictInt, StrictStr
+from pydantic import Field, StrictBool, StrictInt, StrictStr
 
-from models.arrow import Float32
+from models.arrow import Bool, Float32, list_parts, valid_mask
 from models.errors import ConfigError
-from models.heads._spec import LabelHeadSpec, Task
+from models.heads._spec import LOW_CONFIDENCE, LabelHeadSpec, Task, score_array
 from models.schema import published_embedding, score_column
 
 if TYPE_CHECKING:
@@ -23,49 +23,84 @@ MOST_CLASSES = 1000  # more distinct labels than ImageNet has are a number or a 
 
 
 class ClassifierSpec(LabelHeadSpec):
-    """Predicts a class; publishes P(last class) of two, or one probability per class of more."""
+    """Predicts a class; publishes P(last class) of two, or one probability per class of more.
+
+    A label column of lists holds the classes that apply, any number of them; each has a probability of its own.
+    """
 
     kind: ClassVar[str] = "classifier"
-    derived: ClassVar[frozenset[str]] = LabelHeadSpec.derived | {"classes", "prior"}
+    derived: ClassVar[frozenset[str]] = LabelHeadSpec.derived | {"classes", "prior", "several"}
 
+    abstain_below: float = Field(default=0.0, ge=0, le=1)
+    """A row whose largest probability is below this gets the issue `<head>.low_confidence`; its score stays. (Where
+    several classes may apply, the least certain yes or no counts.)"""
     classes: tuple[StrictBool, ...] | tuple[StrictInt, ...] | tuple[StrictStr, ...] = ()
     """The label's values in ascending order (false, true); of two classes the last is the one that is scored."""
     prior: tuple[float, ...] = ()
     """Share of each class among the training labels; the head's first guess."""
+    several: bool = False
+    """Whether labels are lists of classes, all of which apply."""
 
     @property
     def task(self) -> Task:
-        """Binary for two classes, else multiclass."""
+        """Multilabel for lists; else binary for two classes, multiclass for more."""
+        if self.several:
+            return "multilabel"
         return "binary" if len(self.classes) == 2 else "multiclass"
 
     def fitted(self, labels: pa.Array, input_dim: int) -> Self:
         """With the classes and their shares from the training labels.
 
         Raises:
-            ConfigError: the label is no class (a fraction, a list …), or has fewer than 2 or more than 1,000 values.
+            ConfigError: the label is no class (a fraction, a struct …), or has fewer than 2 (of lists: 1) or more than
+                1,000 values.
         """
-        values = self._as_classes(labels).drop_null()
-        classes = pc.unique(values).sort()
-        if not 2 <= len(classes) <= MOST_CLASSES:
+        several = _are_lists(labels)
+        values = self._as_classes(_filled(labels).flatten() if several else labels).drop_null()
+        classes, least = pc.unique(values).sort(), 1 if several else 2
+        if not least <= len(classes) <= MOST_CLASSES:
             raise ConfigError(
-                f"label {self.label!r} of a classifier must have 2 to {MOST_CLASSES} classes; got {len(classes)}"
+                f"label {self.label!r} of a classifier must have {least} to {MOST_CLASSES} classes; got {len(classes)}"
             )
-        counts = np.bincount(pc.index_in(values, value_set=classes).to_numpy(zero_copy_only=False))
-        learned = {
-            "classes": tuple(classes.to_pylist()),
-            "prior": tuple((counts / counts.sum()).tolist()),
-            "input_dim": input_dim,
-        }
-        return type(self).model_validate({**self.model_dump(), **learned})
+        known = self.model_copy(update={"classes": tuple(classes.to_pylist()), "several": several})
+        learned = {"prior": known._shares(known.targets(labels)), "input_dim": input_dim}
+        return type(self).model_validate({**known.model_dump(), **learned})
+
+    def _shares(self, targets: Float32) -> tuple[float, ...]:
+        """Of each class; where several may apply (c + 1/2) / (n + 1), so that none is certain (Jeffreys' prior)."""
+        if self.several:
+            rows = targets[~np.isnan(targets).any(axis=1)].astype(np.float64)  # [n, K]
+            return tuple(((rows.sum(axis=0) + 0.5) / (len(rows) + 1)).tolist())
+        counts = np.bincount(targets[~np.isnan(targets)].astype(np.int64))
+        return tuple((counts / counts.sum()).tolist())
 
     def targets(self, labels: pa.Array) -> Float32:
-        """float32 `[n]` index into `classes`; NaN where the label is null or a value that training never saw."""
-        values = self._as_classes(labels)
-        known = pa.array(self.classes)
+        """float32 `[n]` index into `classes`; NaN where the label is null or a value that training never saw.
+
+        Of lists, `[n, K]`: 1 for each class in the list, else 0, NaN where the list is null. What stands in it that
+        training never saw cannot be predicted and is left out.
+        """
+        if self.several:
+            return self._memberships(labels)
+        return self._index(labels).cast(pa.float32()).to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+
+    def _memberships(self, labels: pa.Array) -> Float32:
+        if not _are_lists(labels):
+            raise ConfigError(f"label {self.label!r} must be a list as in training; got {labels.type}")
+        values, offsets = list_parts(_filled(labels))
+        index = self._index(values).fill_null(-1).to_numpy(zero_copy_only=False)
+        owner = np.repeat(np.arange(len(labels)), np.diff(offsets))
+        targets = np.zeros((len(labels), len(self.classes)), np.float32)
+        targets[owner[index >= 0], index[index >= 0]] = 1
+        targets[~valid_mask(labels)] = np.nan
+        return targets
+
+    def _index(self, labels: pa.Array) -> pa.Array:
+        """int32 place in `classes`, null where the label is null or unknown."""
+        values, known = self._as_classes(labels), pa.array(self.classes)
         if known.type != values.type:
             raise ConfigError(f"label {self.label!r} must be of type {known.type} as in training; got {labels.type}")
-        index = pc.index_in(values, value_set=known, skip_nulls=True)
-        return index.cast(pa.float32()).to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]  # untyped pyarrow
+        return pc.index_in(values, value_set=known, skip_nulls=True)
 
     def _as_classes(self, labels: pa.Array) -> pa.Array:
         """The labels as bool, int64 or string; whole floats (pandas' integers with gaps) count as integers."""
@@ -83,6 +118,15 @@ class ClassifierSpec(LabelHeadSpec):
             raise ConfigError(f"label {self.label!r} of a classifier must be whole numbers; got {error}") from error
         raise ConfigError(f"label {self.label!r} of a classifier must be bool, integer or string; got {kind}")
 
+    def doubts(self, scores: Float32) -> dict[str, Bool]:
+        """`low_confidence` where the largest probability is below `abstain_below`."""
+        if not self.abstain_below:
+            return {}
+        sure = scores if self.task == "multiclass" else np.maximum(scores, 1 - scores)  # [n] or [n, K]
+        if self.task != "binary":
+            sure = sure.max(axis=1) if self.task == "multiclass" else sure.min(axis=1)
+        return {LOW_CONFIDENCE: sure < self.abstain_below}
+
     def output_fields(self, name: str) -> list[pa.Field]:
         """`score_<name>`: float32 for two classes, else list<float32>; the classes stand in the field's metadata."""
         column = score_column(name)
@@ -95,10 +139,7 @@ class ClassifierSpec(LabelHeadSpec):
     def output_columns(self, name: str, scores: Float32) -> dict[str, pa.Array]:
         """`score_<name>` from `[n]` or `[n, K]` scores."""
         [field] = self.output_fields(name)
-        if self.task == "binary":
-            return {field.name: pa.array(scores, pa.float32())}
-        offsets = np.arange(0, scores.size + 1, len(self.classes), dtype=np.int32)
-        return {field.name: pa.ListArray.from_arrays(offsets, pa.array(scores.reshape(-1)), type=field.type)}
+        return {field.name: score_array(field, scores)}
 
     def build(self) -> LabelHead:
         """The head.
@@ -108,6 +149,16 @@ class ClassifierSpec(LabelHeadSpec):
         """
         if not self.classes:
             raise ConfigError(f"the classifier of {self.label!r} must know its classes; run `amalgam train JOB` first")
-        from models.heads._classifier import ClassifierHead
+        from models.heads._classifier import ClassifierHead, LogitPool
+        from models.heads._late import LateHead
 
-        return ClassifierHead(self)
+        return ClassifierHead(self) if self.late is None else LateHead(self, LogitPool(self))
+
+
+def _are_lists(labels: pa.Array) -> bool:
+    return bool(pa.types.is_list(labels.type) or pa.types.is_large_list(labels.type))
+
+
+def _filled(lists: pa.Array) -> pa.Array:
+    """With nothing in the place of null."""
+    return pc.fill_null(lists, pa.scalar([], lists.type))

@@ -17,8 +17,10 @@ VARIANTS = [(kind, trained) for kind in KINDS for trained in (True, False)]
 
 
 def spec_of(kind: str, trained: bool = True) -> FusionSpec:
-    """The kind's Spec with three modalities."""
-    spec = discover("fusion")[kind].model_validate({"dim": 5, "inputs": INPUTS, "trained": trained})
+    """The kind's Spec with three modalities; `dim` is 5, or follows from the settings."""
+    chosen = discover("fusion")[kind]
+    width = {} if "dim" in chosen.derived else {"dim": 5}
+    spec = chosen.model_validate({**width, "inputs": INPUTS, "trained": trained})
     assert isinstance(spec, FusionSpec)
     return spec
 
@@ -45,14 +47,14 @@ def rows() -> tuple[Tensor, Tensor]:
 
 def test_all_kinds_are_registered() -> None:
     """The suite sees the fusions that ship."""
-    assert {"attention", "concat", "gated", "tensor", "weighted_sum"} <= set(KINDS)
+    assert {"attention", "concat", "gated", "late", "tensor", "weighted_sum"} <= set(KINDS)
 
 
 @pytest.mark.parametrize(("kind", "trained"), VARIANTS)
 def test_shapes(kind: str, trained: bool) -> None:
     """z is [B, F], shares are [B, M], both float32."""
     fused = build(kind, trained)(*rows())
-    assert (fused.z.shape, fused.shares.shape) == ((7, 5), (7, 3))
+    assert (fused.z.shape, fused.shares.shape) == ((7, spec_of(kind, trained).dim), (7, 3))
     assert (fused.z.dtype, fused.shares.dtype) == (torch.float32, torch.float32)
 
 
@@ -104,6 +106,22 @@ def test_shares_sum_to_one(kind: str, trained: bool) -> None:
     torch.testing.assert_close(shares.sum(dim=1), torch.ones(7), rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize(("kind", "trained"), VARIANTS)
+def test_parts_follow_their_own_modality(kind: str, trained: bool) -> None:
+    """A modality's part is 0 where it is absent, and does not change with what the others are."""
+    fusion, (x, mask) = build(kind, trained), rows()
+    parts = fusion(x, mask).parts
+    if parts is None:
+        assert spec_of(kind).late is not None
+        return
+    others = x.clone()
+    others[:, 1:] += 1
+    again = fusion(others, mask).parts
+    assert again is not None
+    assert torch.equal(parts[~mask], torch.zeros_like(parts[~mask]))
+    assert torch.equal(again[:, 0], parts[:, 0])
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_zero_embeddings_have_shares(kind: str) -> None:
     """Embeddings of zeros (a constant has no direction) give no NaN."""
@@ -138,6 +156,22 @@ def test_observe_makes_the_scale_of_inputs_irrelevant(kind: str) -> None:
         results.append(fusion(scaled, mask).z)
     assert not torch.allclose(results[0], torch.zeros(()))
     torch.testing.assert_close(*results, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_vector_that_lays_modalities_apart_says_how(kind: str) -> None:
+    """`late` is None where modalities are mixed; else its split gives the mask, and each one's own vector back."""
+    spec, (x, mask) = spec_of(kind), rows()
+    fusion = build(kind)
+    if spec.late is None:
+        return
+    vectors, present = spec.late.split(fusion(x, mask).z)
+    assert torch.equal(present, mask)
+    for index in range(3):
+        alone = torch.zeros_like(mask)
+        alone[:, index] = True
+        found = spec.late.split(fusion(x, alone).z)[0]
+        assert torch.equal(found[mask[:, index], index], vectors[mask[:, index], index])
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,4 +1,4 @@
-"""Classifier: classes from labels of several types, the prior as first guess, the temperature."""
+"""Classifier: classes from labels of several types and from lists, the first guess, the temperature, abstention."""
 
 from __future__ import annotations
 
@@ -81,7 +81,10 @@ def test_temperature_has_the_known_optimum() -> None:
         (pa.array([True, True, None]), "2 to 1000 classes; got 1"),
         (pa.array([None, None], pa.string()), "got 0"),
         (pa.array([0.5, 1.0]), "whole numbers"),
-        (pa.array([[1], [2]]), "bool, integer or string; got list"),
+        (pa.array([{"a": 1}, {"a": 2}]), "bool, integer or string; got struct"),
+        (pa.array([[0.5], [1.0]]), "whole numbers"),
+        (pa.array([[[1]], [[2]]]), "bool, integer or string; got list"),
+        (pa.array([[], None], pa.list_(pa.string())), "1 to 1000 classes; got 0"),
         (pa.array(range(2000)), "got 2000"),
     ],
 )
@@ -91,10 +94,75 @@ def test_labels_that_are_no_classes_are_refused(labels: pa.Array, message: str) 
         fitted(labels)
 
 
+LISTS = pa.array([["b", "a"], ["a"], None, [], ["a", None, "a"]])
+
+
+@pytest.mark.parametrize("labels", [LISTS, LISTS.cast(pa.large_list(pa.string())), LISTS.slice(0)])
+def test_lists_are_classes_that_may_all_apply(labels: pa.Array) -> None:
+    """Every class of a list is a target of 1, repeated or not; an empty list says that none applies."""
+    spec = fitted(labels)
+    assert (spec.task, spec.classes) == ("multilabel", ("a", "b"))
+    nan = float("nan")
+    expected = np.array([[1, 1], [1, 0], [nan, nan], [0, 0], [1, 0]], np.float32)
+    np.testing.assert_array_equal(spec.targets(labels), expected)
+
+
+def test_a_slice_of_lists_is_read_where_it_lies() -> None:
+    """Rows 1 to 3 alone; and a class that training never saw is left out."""
+    labels = pa.array([["b"], ["a", "new"], None, ["b"]]).slice(1)
+    nan = float("nan")
+    np.testing.assert_array_equal(fitted(LISTS).targets(labels), np.array([[1, 0], [nan, nan], [0, 1]], np.float32))
+
+
+def test_the_first_guess_of_lists_is_each_classs_share() -> None:
+    """Of 4 known rows "a" stands in 3 and "b" in 1: (3 + 1/2) / 5 and (1 + 1/2) / 5, which need not sum to 1."""
+    spec = fitted(LISTS)
+    assert spec.prior == pytest.approx((0.7, 0.3))
+    assert spec.build().eval().scores(torch.zeros(1, 2))[0].tolist() == pytest.approx([0.7, 0.3])
+
+
+def test_the_loss_of_lists_is_the_mean_over_classes() -> None:
+    """Logits 0 and log 3 for a row that has both: −log 1/2 and −log 3/4, on average."""
+    loss = fitted(LISTS).build().loss(torch.tensor([[0.0, math.log(3)]]), torch.tensor([[1.0, 1.0]]))
+    assert loss.tolist() == pytest.approx([(math.log(2) + math.log(4 / 3)) / 2])
+
+
+def test_one_class_in_lists_is_enough() -> None:
+    """It applies or does not."""
+    spec = fitted(pa.array([["spam"], []]))
+    assert (spec.task, spec.classes) == ("multilabel", ("spam",))
+    assert spec.build().eval().scores(torch.zeros(3, 2)).shape == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("labels", "scores", "doubtful"),
+    [
+        (pa.array([False, True]), [0.65, 0.3, 0.71, 0.29], [True, False, False, False]),
+        (pa.array(["a", "b", "c"]), [[0.6, 0.3, 0.1], [0.1, 0.1, 0.8]], [True, False]),
+        (LISTS, [[0.9, 0.35], [0.05, 0.9]], [True, False]),
+    ],
+)
+def test_doubtful_rows_are_named(labels: pa.Array, scores: list[object], doubtful: list[bool]) -> None:
+    """Below 0.7: P = 0.65 or 0.6 for the likelier class; of several yes or no, 1 − 0.35 for the least certain."""
+    spec = fitted(labels).model_copy(update={"abstain_below": 0.7})
+    columns, issues = spec.publish_rows("churn", np.array(scores, np.float32))
+    assert {code: rows.tolist() for code, rows in issues.items()} == {"low_confidence": doubtful}
+    assert len(columns["score_churn"]) == len(scores)  # the score stays
+
+
+def test_nobody_doubts_unless_asked() -> None:
+    """Without `abstain_below` there is no issue."""
+    assert fitted(LISTS).publish_rows("churn", np.array([[0.5, 0.5]], np.float32)).issues == {}
+
+
 def test_a_label_of_another_type_is_refused() -> None:
     """Training saw strings; numbers at evaluation are a configuration error, not 'unknown'."""
     with pytest.raises(ConfigError, match="type string as in training"):
         fitted(pa.array(["a", "b"])).targets(pa.array([1, 2]))
+    with pytest.raises(ConfigError, match="a list as in training; got string"):
+        fitted(LISTS).targets(pa.array(["a"]))
+    with pytest.raises(ConfigError, match="type string as in training"):
+        fitted(LISTS).targets(pa.array([[1]]))
 
 
 def test_an_unfitted_classifier_cannot_be_built() -> None:

@@ -1,4 +1,4 @@
-"""Regressor: the label's units, the logarithm and its correction."""
+"""Regressor of a mean: the label's units, the logarithm and its correction."""
 
 from __future__ import annotations
 
