@@ -29,14 +29,15 @@ class Content(NamedTuple):
 
     column: str
     type: pa.DataType
-    stream: Stream
+    stream: int
     draw: Callable[[np.random.Generator], str | bytes]
 
 
+_IMAGE, _TEXT, _AUDIO = (Stream.MEDIA + number for number in range(3))
 CONTENTS: Mapping[str, Content] = {
-    "text": Content("review", pa.string(), Stream.REVIEW, texts.draw),
-    "image": Content("photo", pa.binary(), Stream.PHOTO, pictures.draw),
-    "audio": Content("call", pa.binary(), Stream.CALL, sounds.draw),
+    "text": Content("review", pa.string(), _TEXT, texts.draw),
+    "image": Content("photo", pa.binary(), _IMAGE, pictures.draw),
+    "audio": Content("call", pa.binary(), _AUDIO, sounds.draw),
 }
 """Modality type -> its column, and how a value is drawn."""
 

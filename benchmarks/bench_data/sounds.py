@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipelines.scenarios import voice
+from pipelines.scenarios.retail import voice
 
 SECONDS = (1.0, 5.0)
 

@@ -15,12 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.errors import OutputError, PermissionRefused, UsageError
-from models.spec import nearest
-from pipelines.scenarios import guide, truth
-from pipelines.scenarios.layout import files, partitions
-from pipelines.scenarios.writer import DAMAGE_SCHEMA, FileDone, FileTask, write_file
+from pipelines.scenarios import base
+from pipelines.scenarios.layout import partitions
+from pipelines.scenarios.writer import FileDone, FileTask, damage_schema, write_file
 
-SCENARIOS = ("retail",)
 _WORTH_A_POOL = 2_000  # rows: below, starting processes takes longer than they save
 
 
@@ -65,7 +63,7 @@ def create(
 
     Args:
         folder: where to; made when missing, must not hold a data set.
-        scenario: one of SCENARIOS.
+        scenario: one of `base.names()`.
         rows: of each nightly partition.
         seed: 0 or more.
         nights: nightly partitions; the last one is 2026-11-23.
@@ -74,20 +72,21 @@ def create(
         damaged: whether 0.3 % of the records are damaged.
 
     Raises:
-        UsageError: an argument is out of range, or the folder holds something already.
+        UsageError: there is no such scenario, an argument is out of range, or the folder holds something already.
         OutputError, PermissionRefused: the folder cannot be written.
     """
     history = rows if history is None else history
-    _check(folder, scenario, rows, seed, nights, history, processes)
+    drawn = base.find(scenario)
+    _check(folder, rows, seed, nights, history, processes)
     parts = partitions(rows, history, nights)
-    tasks = [FileTask(folder, seed, plan, damaged) for part in parts for plan in files(part)]
+    tasks = [FileTask(folder, scenario, seed, plan, damaged) for part in parts for plan in drawn.layout.files(part)]
     with _as_output_errors(folder):
         done = list(_write_all(tasks, processes or _processes(rows * nights + history)))
-        damages = pa.concat_tables([DAMAGE_SCHEMA.empty_table(), *(d.damages for d in done)])
+        damages = pa.concat_tables([damage_schema(drawn).empty_table(), *(d.damages for d in done)])
         pq.write_table(damages, folder / "truth" / "damage.parquet", write_page_checksum=True)
-        _write_text(folder / "truth" / "best.json", json.dumps(truth.best(), indent=2) + "\n")
-        _write_text(folder / "README.md", guide.readme(parts, seed, damaged=damaged))
-        _write_text(folder / "job.yaml", guide.job_yaml(parts))
+        _write_text(folder / "truth" / "best.json", json.dumps(drawn.best(), indent=2) + "\n")
+        _write_text(folder / "README.md", drawn.readme(parts, seed, damaged))
+        _write_text(folder / "job.yaml", drawn.job_yaml(parts))
     return Created(
         folder=folder,
         job=folder / "job.yaml",
@@ -100,10 +99,7 @@ def create(
     )
 
 
-def _check(folder: Path, scenario: str, rows: int, seed: int, nights: int, history: int, processes: int | None) -> None:
-    if scenario not in SCENARIOS:
-        known = ", ".join(SCENARIOS)
-        raise UsageError(f"scenario must be one of: {known}; got {scenario!r}{nearest(scenario, SCENARIOS)}")
+def _check(folder: Path, rows: int, seed: int, nights: int, history: int, processes: int | None) -> None:
     least = {"rows": (rows, 1), "seed": (seed, 0), "nights": (nights, 1), "history": (history, 1)}
     for name, (value, minimum) in {**least, "processes": (1 if processes is None else processes, 1)}.items():
         if value < minimum:

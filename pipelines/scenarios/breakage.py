@@ -12,11 +12,9 @@ import pyarrow as pa
 import soundfile
 from PIL import Image
 
-from pipelines.scenarios.visits import VISIT
-
 LONG_REVIEW_WORDS = 40_000  # 220 kB, eleven times what a text cleaner keeps by default
 LONG_SOUND_SECONDS = 1_800  # half an hour, sixty times what an audio cleaner keeps by default
-LONG_VISITS = 5_000  # ten times what a series keeps by default
+LONG_SERIES = 5_000  # ten times what a series keeps by default
 _RATE = 8_000  # Hz
 
 
@@ -86,7 +84,13 @@ def _tone(seconds: float) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
 def _written(samples: np.ndarray[tuple[int], np.dtype[np.generic]], container: str, subtype: str) -> bytes:
     out = io.BytesIO()
     soundfile.write(out, samples, _RATE, format=container, subtype=subtype)
-    return out.getvalue()
+    return _without_date(out.getvalue()) if subtype == "FLOAT" else out.getvalue()
+
+
+def _without_date(wav: bytes) -> bytes:
+    """libsndfile dates float WAVs: 4 bytes after the id, size and version of the chunk PEAK (4 bytes each)."""
+    start = wav.index(b"PEAK") + 12
+    return wav[:start] + bytes(4) + wav[start + 4 :]
 
 
 def truncated_wav(_: np.random.Generator) -> bytes:
@@ -128,11 +132,17 @@ def endless_sound(_: np.random.Generator) -> bytes:
     return _long_flac()
 
 
-def visits_of(count: int, amount: float, rng: np.random.Generator) -> pa.Array:
-    """One list of visits, an hour apart before 2026-06-01, every third with this amount, the others with 10."""
-    times = 1_780_272_000_000_000 - np.arange(count)[::-1] * 3_600_000_000
-    amounts = np.where(np.arange(count) % 3 == 0, amount, 10.0)
-    columns = [times, rng.uniform(10, 500, count), rng.integers(1, 9, count), amounts]
-    values = [pa.array(column).cast(field.type) for column, field in zip(columns, VISIT, strict=True)]
-    structs = pa.StructArray.from_arrays(values, fields=list(VISIT))
+def series_of(event: pa.StructType, count: int, value: float, rng: np.random.Generator) -> pa.Array:
+    """One list of events, an hour apart before 2026-06-01; every third has this value in its last field of floats."""
+    floats = [index for index, field in enumerate(event) if pa.types.is_floating(field.type)]
+    columns = []
+    for index, field in enumerate(event):
+        if pa.types.is_timestamp(field.type):
+            values = 1_780_272_000_000_000 - np.arange(count)[::-1] * 3_600_000_000
+        elif index == floats[-1]:
+            values = np.where(np.arange(count) % 3 == 0, value, 10.0)
+        else:
+            values = rng.integers(1, 9, count)
+        columns.append(pa.array(values).cast(field.type))
+    structs = pa.StructArray.from_arrays(columns, fields=list(event))
     return pa.ListArray.from_arrays(pa.array([0, count], pa.int32()), structs)

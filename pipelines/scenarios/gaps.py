@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from pipelines.scenarios.streams import Bools, Floats, Ints, Stream, uniforms
 
-ABSENT: Mapping[str, float] = {"photo": 0.08, "review": 0.06, "call": 0.10, "profile": 0.03, "visits": 0.05}
-"""Modality -> share of rows without it."""
 
+@dataclass(frozen=True)
+class Gaps:
+    """How often each modality is absent."""
 
-def present_where(draws: Floats) -> dict[str, Bools]:
-    """Modality -> mask `[n]`, from uniform numbers `[n, 5]`; a row without any keeps its profile."""
-    masks = dict(zip(ABSENT, (draws >= list(ABSENT.values())).T, strict=True))
-    masks["profile"] = masks["profile"] | ~np.any(list(masks.values()), axis=0)
-    return masks
+    absent: Mapping[str, float]
+    """Modality -> share of rows without it, in the order of the draws."""
+    kept: str
+    """The modality that stays where all would be absent."""
 
+    def present_where(self, draws: Floats) -> dict[str, Bools]:
+        """Modality -> mask `[n]`, from uniform numbers `[n, M]`."""
+        masks = dict(zip(self.absent, (draws >= list(self.absent.values())).T, strict=True))
+        masks[self.kept] = masks[self.kept] | ~np.any(list(masks.values()), axis=0)
+        return masks
 
-def present(seed: int, customer: Ints, occasion: Ints) -> dict[str, Bools]:
-    """Modality -> mask `[n]` of customers (`[n]`) at occasions (`[n]`)."""
-    return present_where(uniforms(seed, Stream.GAPS, np.stack([customer, occasion], axis=1), len(ABSENT)))
+    def present(self, seed: int, subject: Ints, occasion: Ints) -> dict[str, Bools]:
+        """Modality -> mask `[n]` of subjects (`[n]`) at occasions (`[n]`)."""
+        keys = np.stack([subject, occasion], axis=1)
+        return self.present_where(uniforms(seed, Stream.GAPS, keys, len(self.absent)))

@@ -1,27 +1,20 @@
-"""Which files and row groups a data set has, and which customer stands in which row; all in closed form."""
+"""Which files and row groups a data set has, and which subject stands in which row; all in closed form."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 
 import numpy as np
 
 from pipelines.scenarios.streams import Ints, Stream, uniforms
 
-GROUP_ROWS = 500  # rows of a row group; a multiple of EPISODE_ROWS, so that no episode is cut in two
+MOST_GROUP_ROWS = 500
 FILE_GROUPS = 5  # row groups of a file: 2,500 rows, so 100,000 rows are 40 files
 LAST_NIGHT = date(2026, 11, 23)
-
-EPISODES = np.array([2, 3, 1, 4, 2, 3, 4, 1, 3, 2])  # steps of ten customers in a row; then it repeats
-EPISODE_ROWS = int(EPISODES.sum())
-_CUSTOMER_OF = np.repeat(np.arange(len(EPISODES)), EPISODES)  # [25]
-_STEP_OF = np.concatenate([np.arange(n) for n in EPISODES])  # [25]
-
-NEW_EVERY = 5  # each night every fifth row is a customer of that night alone; the others come every night
-NIGHT_OCCASION = int(EPISODES.max())  # occasions 0 to 3 are steps of the history, then come the nights
-PHOTO_CHANGE, REVIEW_CHANGE = 0.25, 0.4  # probability that a customer has a new one since the last occasion
+NEW_EVERY = 5  # each night every fifth row is a subject of that night alone; the others come every night
 
 
 @dataclass(frozen=True)
@@ -58,19 +51,6 @@ class FilePlan:
             yield np.arange(start, min(start + self.group_rows, self.stop))
 
 
-@dataclass(frozen=True)
-class Visitors:
-    """Who stands in some rows, and since when they have had their photo and review; all int64 `[n]`."""
-
-    customer: Ints
-    occasion: Ints
-    photo_occasion: Ints
-    review_occasion: Ints
-    step: Ints
-    last: Ints
-    """1 where the row is the customer's last one in the history."""
-
-
 def partitions(rows: int, history: int, nights: int) -> list[Partition]:
     """The history, then the nights; the last one is always 2026-11-23."""
     days = [LAST_NIGHT - timedelta(days=nights - 1 - n) for n in range(nights)]
@@ -79,62 +59,111 @@ def partitions(rows: int, history: int, nights: int) -> list[Partition]:
     return [Partition("history", 0, history, first), *nightly]
 
 
-def files(partition: Partition) -> list[FilePlan]:
-    """The partition's files: two at least (with two row groups each) unless there are very few rows."""
-    blocks = -(-partition.rows // EPISODE_ROWS)
-    group_rows = min(GROUP_ROWS, EPISODE_ROWS * -(-blocks // 4))
-    groups = -(-partition.rows // group_rows)
-    count = min(groups, max(2, -(-groups // FILE_GROUPS)))
-    bounds = [min(group_rows * (groups * i // count), partition.rows) for i in range(count)] + [partition.rows]
-    return [FilePlan(partition, f"part-{i:05d}.parquet", bounds[i], bounds[i + 1], group_rows) for i in range(count)]
+@dataclass(frozen=True)
+class Rows:
+    """Who stands in some rows, and since when they have had their values; all int64 `[n]`."""
+
+    subject: Ints
+    occasion: Ints
+    since: Mapping[str, Ints]
+    """Modality -> the occasion at which its value was new; a modality that is not here is new every time."""
+    step: Ints
+    """Of the subject's episode, or the night's number."""
+    last: Ints
+    """1 where the row is the subject's last one in the history."""
+
+    def since_of(self, modality: str) -> Ints:
+        """The occasion `[n]` at which the modality's value was new."""
+        return self.since.get(modality, self.occasion)
 
 
-def visitors(seed: int, partition: Partition, rows: Ints) -> Visitors:
-    """Customers and occasions of the given rows (int64 `[n]`) of a partition."""
-    customer, step = (_history if partition.is_history else _night)(partition, rows)
-    base = 0 if partition.is_history else NIGHT_OCCASION
-    photo, review = _unchanged_since(seed, customer, base, step)
-    next_is_same = (rows + 1 < partition.rows) & (_history(partition, rows + 1)[0] == customer)
-    return Visitors(
-        customer=customer,
-        occasion=base + step,
-        photo_occasion=base + photo,
-        review_occasion=base + (step if partition.is_history else review),  # a label goes with a fresh review
-        step=step,
-        last=(~next_is_same).astype(np.int64),
-    )
+@dataclass(frozen=True)
+class Layout:
+    """How subjects follow each other: episodes in the history, the same subjects again and again in the nights."""
+
+    episodes: tuple[int, ...]
+    """Steps of so many subjects in a row of the history; then it repeats."""
+    prefix: str
+    """Of the keys."""
+    changes: Mapping[str, float] = field(default_factory=dict)
+    """Modality -> probability that a subject has a new value since the last occasion; 1 where it is not named."""
+    fresh_in_history: frozenset[str] = frozenset()
+    """Of those, the ones that are new at every step of the history all the same."""
+    days_between: int = 30
+    """Between two steps of an episode."""
+
+    @property
+    def block_rows(self) -> int:
+        """Rows of one round of `episodes`; no row group of the history ends within one."""
+        return sum(self.episodes)
+
+    @cached_property
+    def _places(self) -> tuple[Ints, Ints]:
+        """Subject and step `[block_rows]` in one round."""
+        steps = np.concatenate([np.arange(n) for n in self.episodes])
+        return np.repeat(np.arange(len(self.episodes)), self.episodes), steps
+
+    @property
+    def first_night(self) -> int:
+        """The occasion of the first night: after the longest episode's steps."""
+        return max(self.episodes)
+
+    def files(self, partition: Partition) -> list[FilePlan]:
+        """The partition's files: two at least (with two row groups each) unless there are very few rows."""
+        blocks = -(-partition.rows // self.block_rows)
+        most = self.block_rows * max(1, MOST_GROUP_ROWS // self.block_rows)
+        group_rows = min(most, self.block_rows * -(-blocks // 4))
+        groups = -(-partition.rows // group_rows)
+        count = min(groups, max(2, -(-groups // FILE_GROUPS)))
+        starts = [min(group_rows * (groups * i // count), partition.rows) for i in range(count)]
+        bounds = zip(starts, [*starts[1:], partition.rows], strict=True)
+        return [FilePlan(partition, f"part-{i:05d}.parquet", *bound, group_rows) for i, bound in enumerate(bounds)]
+
+    def rows(self, seed: int, partition: Partition, numbers: Ints) -> Rows:
+        """Subjects and occasions of the given rows (int64 `[n]`) of a partition."""
+        subject, step = self._history(numbers) if partition.is_history else _night(partition, numbers)
+        base = 0 if partition.is_history else self.first_night
+        since = self._unchanged_since(seed, subject, base, step)
+        if partition.is_history:
+            since = {name: step if name in self.fresh_in_history else steps for name, steps in since.items()}
+        next_is_same = (numbers + 1 < partition.rows) & (self._history(numbers + 1)[0] == subject)
+        return Rows(
+            subject=subject,
+            occasion=base + step,
+            since={name: base + steps for name, steps in since.items()},
+            step=step,
+            last=(~next_is_same).astype(np.int64),
+        )
+
+    def _history(self, numbers: Ints) -> tuple[Ints, Ints]:
+        subjects, steps = self._places
+        block, place = np.divmod(numbers, self.block_rows)
+        return block * len(self.episodes) + subjects[place], steps[place]
+
+    def _unchanged_since(self, seed: int, subject: Ints, base: int, step: Ints) -> dict[str, Ints]:
+        """The last step up to `step` at which each changing modality (`[n]`) was new; step 0 always is."""
+        count, kinds = int(step.max(initial=0)) + 1, len(self.changes)
+        keys = np.stack([subject, np.full_like(subject, base)], axis=1)
+        draws = uniforms(seed, Stream.CHANGES, keys, kinds * count).reshape(-1, count, kinds)
+        is_new = draws < list(self.changes.values())
+        is_new[:, 0] = True
+        steps = np.arange(count)[None, :, None]
+        since = np.where(is_new & (steps <= step[:, None, None]), steps, 0).max(axis=1)  # [n, kinds]
+        return dict(zip(self.changes, since.T, strict=True))
+
+    def keys(self, subject: Ints) -> list[str]:
+        """Keys that look like keys: a bijection of subject numbers, so that neighbours do not share a prefix."""
+        # 48,271 generates the multiplicative group of minstd; 99,999,989 is the largest prime of eight digits.
+        return [f"{self.prefix}{n * 48271 % 99999989:08d}" for n in (subject + 1).tolist()]
+
+    def event_times(self, rows: Rows, partition: Partition, moments: Ints) -> Ints:
+        """Microseconds since 1970 (int64 `[n]`): a moment (µs in the day, `[n]`) of the night or the step's day."""
+        midnight = int(datetime(partition.day.year, partition.day.month, partition.day.day, tzinfo=UTC).timestamp())
+        steps_before = self.first_night - rows.step if partition.is_history else 0
+        return (midnight - 86_400 * np.asarray(self.days_between * steps_before)) * 1_000_000 + moments
 
 
-def _history(_: Partition, rows: Ints) -> tuple[Ints, Ints]:
-    block, place = np.divmod(rows, EPISODE_ROWS)
-    return block * len(EPISODES) + _CUSTOMER_OF[place], _STEP_OF[place]
-
-
-def _night(partition: Partition, rows: Ints) -> tuple[Ints, Ints]:
-    is_new = rows % NEW_EVERY == NEW_EVERY - 1
-    return np.where(is_new, rows + partition.number * partition.rows, rows), np.full_like(rows, partition.number - 1)
-
-
-def _unchanged_since(seed: int, customer: Ints, base: int, step: Ints) -> tuple[Ints, Ints]:
-    """The last step up to `step` at which photo and review (each `[n]`) were new; step 0 always is."""
-    count = int(step.max(initial=0)) + 1
-    keys = np.stack([customer, np.full_like(customer, base)], axis=1)
-    draws = uniforms(seed, Stream.CHANGES, keys, 2 * count).reshape(-1, count, 2)
-    is_new = draws < [PHOTO_CHANGE, REVIEW_CHANGE]
-    is_new[:, 0] = True
-    steps = np.arange(count)[None, :, None]
-    since = np.where(is_new & (steps <= step[:, None, None]), steps, 0).max(axis=1)  # [n, 2]
-    return since[:, 0], since[:, 1]
-
-
-def customer_ids(customer: Ints) -> list[str]:
-    """Keys that look like keys: a bijection of customer numbers, so that neighbours do not share a prefix."""
-    # 48,271 generates the multiplicative group of minstd; 99,999,989 is the largest prime of eight digits.
-    return [f"c{n * 48271 % 99999989:08d}" for n in (customer + 1).tolist()]
-
-
-def event_times(visitors_: Visitors, partition: Partition, moments: Ints) -> Ints:
-    """Microseconds since 1970 (int64 `[n]`): a moment (µs in the day, `[n]`) of the night, or 30 days between steps."""
-    midnight = int(datetime(partition.day.year, partition.day.month, partition.day.day, tzinfo=UTC).timestamp())
-    days_before = 30 * (NIGHT_OCCASION - visitors_.step) if partition.is_history else 0
-    return (midnight - 86_400 * np.asarray(days_before)) * 1_000_000 + moments
+def _night(partition: Partition, numbers: Ints) -> tuple[Ints, Ints]:
+    is_new = numbers % NEW_EVERY == NEW_EVERY - 1
+    subject = np.where(is_new, numbers + partition.number * partition.rows, numbers)
+    return subject, np.full_like(numbers, partition.number - 1)

@@ -23,19 +23,14 @@ class Stream(IntEnum):
     OUTCOMES = 4
     DAMAGE = 5
     POPULATION = 6
-    VIEW_PHOTO = 10
-    VIEW_REVIEW = 11
-    VIEW_CALL = 12
-    VIEW_PROFILE = 13
-    VIEW_VISITS = 14
-    PHOTO = 20
-    REVIEW = 21
-    CALL = 22
-    PROFILE = 23
-    VISITS = 24
+    EPISODES = 7
+    VIEW = 10
+    """Plus the modality's number: noise in what it shows."""
+    MEDIA = 20
+    """Plus the modality's number: how its values are drawn."""
 
 
-def generator(seed: int, stream: Stream, *numbers: int) -> np.random.Generator:
+def generator(seed: int, stream: int, *numbers: int) -> np.random.Generator:
     """The generator of (seed, stream, numbers): always the same, independent of all others.
 
     Philox is counter-based (Salmon et al. 2011): seed and stream are its key, and up to three numbers (0 or more,
@@ -46,13 +41,13 @@ def generator(seed: int, stream: Stream, *numbers: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=np.array([seed, stream], dtype=np.uint64), counter=counter))
 
 
-def normals(seed: int, stream: Stream, keys: Ints, count: int) -> Floats:
+def normals(seed: int, stream: int, keys: Ints, count: int) -> Floats:
     """`[n, count]` standard normals; row i comes from the stream of `keys[i]` (keys int64 `[n, k]`) alone."""
     rows = [generator(seed, stream, *key).standard_normal(count) for key in keys.tolist()]
     return np.array(rows).reshape(len(keys), count)
 
 
-def uniforms(seed: int, stream: Stream, keys: Ints, count: int) -> Floats:
+def uniforms(seed: int, stream: int, keys: Ints, count: int) -> Floats:
     """`[n, count]` uniform numbers in [0, 1); row i comes from the stream of `keys[i]` alone."""
     rows = [generator(seed, stream, *key).random(count) for key in keys.tolist()]
     return np.array(rows).reshape(len(keys), count)

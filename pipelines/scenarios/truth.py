@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from pipelines.scenarios import decisions, outcomes
-from pipelines.scenarios.gaps import ABSENT, present_where
-from pipelines.scenarios.latents import LATENTS, VIEWS, Posterior, columns, noises, posterior, standardized
-from pipelines.scenarios.metrics import auc, log_likelihood, mae, r2
-from pipelines.scenarios.profile import is_starter
+from pipelines.scenarios import metrics
+from pipelines.scenarios.gaps import Gaps
+from pipelines.scenarios.quadratic import Quadratic, sigmoid
 from pipelines.scenarios.streams import Bools, Floats, Ints, Stream, generator
+from pipelines.scenarios.world import Posterior, World
 
-POPULATION = 20_000  # customers drawn: standard error of an AUC below 0.003, of an R² below 0.006
+POPULATION = 20_000  # rows drawn: standard error of an AUC below 0.003, of an R² below 0.006
 DRAWS = 128  # antithetic draws from a posterior: the error of a probability adds less than 0.0005 to the AUC's
+
+Scores: TypeAlias = dict[str, dict[str, float]]
+"""Head -> metric -> value."""
 
 
 @dataclass(frozen=True)
@@ -25,27 +27,27 @@ class Population:
     """Rows of the generative model, without the rendering."""
 
     latents: Floats
-    """`[n, 7]`"""
+    """`[n, L]`"""
     views: Mapping[str, Floats]
-    """Modality -> `[n, k]`"""
+    """Modality -> `[n, k]`, not standardized."""
     present: Mapping[str, Bools]
     """Modality -> `[n]`"""
-    churned: Bools
-    spend: Floats
 
 
-def draw_population(rows: int = POPULATION, seed: int = 0) -> Population:
+def draw_population(world: World, gaps: Gaps, rows: int, rng: np.random.Generator) -> Population:
     """Independent rows of the model that the history's rows follow (each for itself)."""
-    rng = generator(seed, Stream.POPULATION)
-    latents = rng.standard_normal((rows, len(LATENTS)))
-    views = {m: latents[:, columns(m)] + noises(m) * rng.standard_normal((rows, len(VIEWS[m]))) for m in VIEWS}
-    churned = rng.random(rows) < outcomes.sigmoid(outcomes.CHURN_LOGIT(latents))
-    spend = outcomes.SPEND(latents) + outcomes.SPEND_NOISE * rng.standard_normal(rows)
-    return Population(latents, views, present_where(rng.random((rows, len(ABSENT)))), churned, spend)
+    latents = rng.standard_normal((rows, len(world.names)))
+    views = {m: world.shown(m, latents, rng.standard_normal((rows, len(world.views[m])))) for m in world.modalities}
+    return Population(latents, views, gaps.present_where(rng.random((rows, len(gaps.absent)))))
 
 
-def patterns(people: Population, modalities: Sequence[str]) -> Iterator[tuple[Ints, Posterior]]:
-    """(row numbers, posterior of the latents) for every pattern in which these modalities are present."""
+def population_rng(seed: int, number: int = 0) -> np.random.Generator:
+    """The generator of a population, or (other numbers) of what is computed about it."""
+    return generator(seed, Stream.POPULATION, number)
+
+
+def patterns(people: Population, modalities: Sequence[str]) -> Iterator[tuple[Ints, list[str], dict[str, Floats]]]:
+    """(row numbers, modalities that are present, their views) for every pattern of presence of these modalities."""
     for wanted in product([False, True], repeat=len(modalities)):
         matches = np.ones(len(people.latents), dtype=np.bool_)
         for modality, is_there in zip(modalities, wanted, strict=True):
@@ -53,88 +55,48 @@ def patterns(people: Population, modalities: Sequence[str]) -> Iterator[tuple[In
         rows = np.flatnonzero(matches)
         known = [m for m, w in zip(modalities, wanted, strict=True) if w]
         if len(rows):
-            yield rows, posterior({m: people.views[m][rows] for m in known}, known, len(rows))
+            yield rows, known, {m: people.views[m][rows] for m in known}
 
 
-def churn_probability(known: Posterior, rng: np.random.Generator, draws: int = DRAWS) -> Floats:
+def posteriors(world: World, people: Population, modalities: Sequence[str]) -> Iterator[tuple[Ints, Posterior]]:
+    """(row numbers, posterior of the latents) for every pattern in which these modalities are present."""
+    for rows, known, views in patterns(people, modalities):
+        yield rows, world.posterior(views, known, len(rows))
+
+
+def probability(logit: Quadratic, known: Posterior, rng: np.random.Generator, draws: int = DRAWS) -> Floats:
     """E[sigmoid(logit(z))] `[n]` under the posterior, by antithetic Monte Carlo."""
-    half = rng.standard_normal((draws // 2, len(LATENTS))) @ np.linalg.cholesky(known.covariance).T
+    half = rng.standard_normal((draws // 2, known.mean.shape[1])) @ np.linalg.cholesky(known.covariance).T
     total = np.zeros(len(known.mean))
     for offset in np.concatenate([half, -half]):
-        total += outcomes.sigmoid(outcomes.CHURN_LOGIT(known.mean + offset))
+        total += sigmoid(logit(known.mean + offset))
     return total / (2 * len(half))
 
 
-def scores(people: Population, modalities: Sequence[str], seed: int = 0) -> dict[str, dict[str, float]]:
-    """Scores of the Bayes predictors of churn and spend that see these modalities where they are present."""
-    rng = generator(seed, Stream.POPULATION, 1)
-    chance, spend = np.empty(len(people.latents)), np.empty(len(people.latents))
-    for rows, known in patterns(people, modalities):
-        chance[rows] = churn_probability(known, rng)
-        spend[rows] = outcomes.SPEND.expected(known)
-    return {
-        "churn": {
-            "auc": auc(people.churned, chance),
-            "log_likelihood": log_likelihood(people.churned, chance),
-        },
-        "spend": {"r2": r2(people.spend, spend), "mae": mae(people.spend, spend)},
+def binary_scores(label: Bools, chance: Floats) -> dict[str, float]:
+    """Scores of a probability `[n]` of a label `[n]`."""
+    return {"auc": metrics.auc(label, chance), "log_likelihood": metrics.log_likelihood(label, chance)}
+
+
+def regression_scores(target: Floats, expected: Floats) -> dict[str, float]:
+    """Scores of a prediction `[n]` of a number `[n]`."""
+    return {"r2": metrics.r2(target, expected), "mae": metrics.mae(target, expected)}
+
+
+def compared(
+    modalities: Sequence[str], scores: Callable[[Sequence[str]], Scores], main: Mapping[str, str]
+) -> dict[str, Any]:
+    """Scores with all modalities (where present), with each alone, with none, and by how much fusion wins.
+
+    Args:
+        modalities: of the world.
+        scores: of the best predictors that see these modalities where they are present.
+        main: head -> the metric by which it is compared (more is better).
+    """
+    fused, single = scores(modalities), {modality: scores([modality]) for modality in modalities}
+    tops = {head: max(single, key=lambda m: single[m][head][metric]) for head, metric in main.items()}
+    margins = {
+        head: {"best_single": tops[head], metric: fused[head][metric] - single[tops[head]][head][metric]}
+        for head, metric in main.items()
     }
-
-
-def policy_values(people: Population) -> dict[str, float]:
-    """Mean revenue per decision, in euros, of the logging policy and of better ones."""
-    seen = np.concatenate(
-        [standardized(m, people.views[m]) * people.present[m][:, None] for m in decisions.SEES], axis=1
-    )
-    wealth = standardized("profile", people.views["profile"])[:, 0]
-    allowed = decisions.allowed_offers(is_starter(wealth) & people.present["profile"])
-    revenue = outcomes.revenues(people.latents)
-    expected = np.empty_like(revenue)
-    for rows, known in patterns(people, list(VIEWS)):
-        expected[rows] = np.stack([outcomes.REVENUE[o].expected(known) for o in outcomes.OFFERS], axis=1)
-    best = np.where(allowed, expected, -np.inf).argmax(axis=1)
-    always = {f"always_{o}": float(v) for o, v in zip(outcomes.OFFERS, revenue.mean(axis=0), strict=True)}
-    return {
-        "logging_policy": float((decisions.probabilities(seen, allowed) * revenue).sum(axis=1).mean()),
-        "best_policy": float(np.take_along_axis(revenue, best[:, None], axis=1).mean()),
-        "oracle": float(np.where(allowed, revenue, -np.inf).max(axis=1).mean()),
-        **{name: value for name, value in always.items() if name != "always_upgrade"},  # not allowed to everybody
-    }
-
-
-def best(rows: int = POPULATION) -> dict[str, Any]:
-    """What truth/best.json holds: a property of the scenario, so it does not depend on the data set's seed."""
-    people = draw_population(rows)
-    single = {modality: scores(people, [modality]) for modality in VIEWS}
-    fused = scores(people, list(VIEWS))
-    top_churn = max(single, key=lambda m: single[m]["churn"]["auc"])
-    top_spend = max(single, key=lambda m: single[m]["spend"]["r2"])
-    return {
-        "rows": rows,
-        "all": fused,
-        "single": single,
-        "nothing": scores(people, []),
-        "margin": {
-            "churn": {
-                "best_single": top_churn,
-                "auc": fused["churn"]["auc"] - single[top_churn]["churn"]["auc"],
-            },
-            "spend": {
-                "best_single": top_spend,
-                "r2": fused["spend"]["r2"] - single[top_spend]["spend"]["r2"],
-            },
-        },
-        "latents_known": _known_latents(people),
-        "revenue": policy_values(people),
-    }
-
-
-def _known_latents(people: Population) -> dict[str, dict[str, float]]:
-    chance, spend = outcomes.sigmoid(outcomes.CHURN_LOGIT(people.latents)), outcomes.SPEND(people.latents)
-    return {
-        "churn": {
-            "auc": auc(people.churned, chance),
-            "log_likelihood": log_likelihood(people.churned, chance),
-        },
-        "spend": {"r2": r2(people.spend, spend), "mae": mae(people.spend, spend)},
-    }
+    return {"all": fused, "single": single, "nothing": scores([]), "margin": margins}

@@ -12,7 +12,7 @@ from models.encoders.hashed_ngrams import HashedNgramsSpec
 from models.errors import ConfigError, Problem
 from pipelines.config import load_job, parse_job
 from pipelines.job import Job, Quarantine
-from pipelines.scenarios.guide import job_yaml
+from pipelines.scenarios.base import find, names
 from pipelines.scenarios.layout import partitions
 from tests.pipelines.tiny_jobs import source
 from transforms.modalities.audio import AudioSpec
@@ -47,6 +47,7 @@ workers: {address: local}         # local | auto | ray://host:port
 REPOSITORY = Path(__file__).parents[2]
 
 MODALITY = {"type": "text", "column": "note"}
+POLICY = {"kind": "q_learning", "action": "offer", "reward": "revenue"}
 TRAINING = {"path": "history", "split": {"by": "id"}}
 
 # One line for each sort of mistake: (id, what replaces the good job's keys, YAML path, words of the sentence).
@@ -154,6 +155,66 @@ WRONG: list[tuple[str, dict[str, Any], str, list[str]]] = [
         {"heads": {"churn": {"kind": "clasifier", "label": "churned"}}},
         "heads.churn.kind",
         ["got 'clasifier'; did you mean 'classifier'?"],
+    ),
+    (
+        "policy without reward",
+        {"heads": {"offer": {"kind": "q_learning", "action": "offer"}}},
+        "heads.offer.reward",
+        ["is missing"],
+    ),
+    (
+        "policy that looks ahead without episodes",
+        {"heads": {"offer": {**POLICY, "gamma": 0.9}}},
+        "heads.offer",
+        ["gamma must be 0 unless episode and step are given; got 0.9"],
+    ),
+    (
+        "episodes without an order",
+        {"heads": {"offer": {**POLICY, "episode": "visit"}}},
+        "heads.offer",
+        ["episode and step must be given together"],
+    ),
+    (
+        "gradient without propensities",
+        {"heads": {"offer": {**POLICY, "kind": "policy_gradient"}}},
+        "heads.offer",
+        ["propensity must name a column", "got none"],
+    ),
+    (
+        "unknown rule of publishing",
+        {"heads": {"offer": {**POLICY, "publish": "if_good"}}},
+        "heads.offer.publish",
+        ["must be 'if_better', 'always' or 'never'; got 'if_good'"],
+    ),
+    (
+        "misspelt setting of a policy's learner",
+        {"heads": {"offer": {**POLICY, "learner": {"conservativ": 1}}}},
+        "heads.offer.learner.conservativ",
+        ["unknown key 'conservativ'; did you mean 'conservative'?"],
+    ),
+    (
+        "policy's derived setting",
+        {"heads": {"offer": {**POLICY, "actions": ["a", "b"]}}},
+        "heads.offer.actions",
+        ["unknown key 'actions'", "did you mean 'action'?"],
+    ),
+    (
+        "head with a modality's name",
+        {"heads": {"note": POLICY}},
+        "heads.note",
+        ["must not be a modality's name: issue codes begin with it; got 'note'"],
+    ),
+    (
+        "column that a policy publishes",
+        {"heads": {"offer": POLICY}, "output": {"path": "out", "keep": ["prob_offer"]}},
+        "output.keep",
+        ["not published anyway; got 'prob_offer'"],
+    ),
+    (
+        "nobody who trains",
+        {"training": {**TRAINING, "workers": 0}},
+        "training.workers",
+        ["must be greater than or equal to 1; got 0"],
     ),
     ("training without split", {"training": {"path": "history"}}, "training.split", ["is missing"]),
     (
@@ -416,7 +477,8 @@ def test_training_is_asked_for_by_name() -> None:
 
 def shipped_jobs() -> dict[str, str]:
     """Name -> text of every job file that users get to see: written by `new`, in the contract, in the repository."""
-    found = {"amalgam new": job_yaml(partitions(100, 100, 1)), "contract": CONTRACT_JOB}
+    written = {f"amalgam new {name}": find(name).job_yaml(partitions(100, 100, 1)) for name in names()}
+    found = {**written, "contract": CONTRACT_JOB}
     for folder in ("docs", "benchmarks", "pipelines"):
         for path in sorted((REPOSITORY / folder).rglob("*.yaml")):
             found[str(path.relative_to(REPOSITORY))] = path.read_text(encoding="utf-8")
@@ -431,6 +493,6 @@ def test_every_shipped_job_file_is_valid(tmp_path: Path) -> None:
         path.write_text(text, encoding="utf-8")
         seen[name] = load_job(path)
 
-    assert len(seen) == 2
+    assert len(seen) == 1 + len(names())
     assert all(len(job.modalities) == 5 for job in seen.values())
     assert all(isinstance(job.output, ParquetSinkSpec) for job in seen.values())

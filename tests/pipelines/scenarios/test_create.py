@@ -13,9 +13,13 @@ import yaml
 
 from models.errors import OutputError, UsageError
 from pipelines.scenarios import Created, create
+from pipelines.scenarios.base import names
 from pipelines.scenarios.damage import plan as plan_damage
-from pipelines.scenarios.layout import files, partitions
+from pipelines.scenarios.layout import partitions
+from pipelines.scenarios.retail.scenario import SCENARIO
 from pipelines.scenarios.writer import FileTask, groups
+
+KNOWN = ", ".join(names())
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -83,8 +87,8 @@ def test_job_file_names_existing_columns(created: Created) -> None:
 
 def test_undamaged_rows_are_the_same_without_damage(tmp_path: Path) -> None:
     """With `damaged=False` only the damaged rows differ."""
-    plan = files(partitions(350, 1, 1)[1])[0]
-    damaged = FileTask(tmp_path, 0, plan, damaged=True)
+    plan = SCENARIO.layout.files(partitions(350, 1, 1)[1])[0]
+    damaged = FileTask(tmp_path, "retail", 0, plan, damaged=True)
     pairs = zip(groups(damaged), groups(replace(damaged, damaged=False)), strict=True)
     first, differing = 0, []
     for (broken, truth, listed), (whole, same_truth, nothing) in pairs:
@@ -94,13 +98,13 @@ def test_undamaged_rows_are_the_same_without_damage(tmp_path: Path) -> None:
         assert truth.equals(same_truth)
         assert nothing.num_rows == 0
         first += whole.num_rows
-    assert len(differing) == len(list(plan_damage(0, plan.partition, plan.start, plan.stop))) > 0
+    assert len(differing) == len(list(plan_damage(SCENARIO, 0, plan.partition, plan.start, plan.stop))) > 0
 
 
 def test_groups_are_drawn_one_at_a_time(tmp_path: Path) -> None:
     """Asking for one row group of a file of many draws no more than that: memory is bounded by it."""
-    plan = replace(files(partitions(1_000_000, 1, 1)[1])[0], group_rows=20)
-    first = next(iter(groups(FileTask(tmp_path, 0, plan, damaged=True))))
+    plan = replace(SCENARIO.layout.files(partitions(1_000_000, 1, 1)[1])[0], group_rows=20)
+    first = next(iter(groups(FileTask(tmp_path, "retail", 0, plan, damaged=True))))
     assert first[0].num_rows == 20
 
 
@@ -116,7 +120,10 @@ def test_bytes_do_not_depend_on_processes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"scenario": "retial"}, "scenario must be one of: retail; got 'retial'; did you mean 'retail'?"),
+        (
+            {"scenario": "retial"},
+            f"scenario must be one of: {', '.join(names())}; got 'retial'; did you mean 'retail'?",
+        ),
         ({"rows": 0}, "rows must be 1 or more; got 0"),
         ({"nights": 0}, "nights must be 1 or more; got 0"),
         ({"seed": -1}, "seed must be 0 or more; got -1"),

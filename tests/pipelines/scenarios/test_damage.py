@@ -9,7 +9,10 @@ import pytest
 from models.spec import Spec
 from pipelines.scenarios import damage
 from pipelines.scenarios.layout import Partition, partitions
+from pipelines.scenarios.retail.scenario import SCENARIO
+from pipelines.scenarios.sorts import Sort
 from pipelines.scenarios.streams import Stream, generator
+from pipelines.scenarios.values import strings
 from transforms.modalities.audio import AudioSpec
 from transforms.modalities.base import Cleaner
 from transforms.modalities.image import ImageSpec
@@ -21,30 +24,34 @@ MEDIA = {"photo": ImageSpec(column="photo"), "review": TextSpec(column="review")
 
 def test_three_in_a_thousand_rows_are_damaged() -> None:
     """One of each 333 rows: 60 of 20,000."""
-    assert len(list(damage.plan(0, NIGHT))) == pytest.approx(60, abs=1)
+    assert len(list(damage.plan(SCENARIO, 0, NIGHT))) == pytest.approx(60, abs=1)
 
 
 @pytest.mark.parametrize("partition", [HISTORY, NIGHT], ids=lambda p: p.name)
 def test_every_sort_appears_in_20_000_rows(partition: Partition) -> None:
     """Sorts come in turn, so none is left out."""
-    assert {d.sort.name for d in damage.plan(0, partition)} == {s.name for s in damage.sorts_of(partition)}
+    assert {d.sort.name for d in damage.plan(SCENARIO, 0, partition)} == {
+        s.name for s in damage.sorts_of(SCENARIO, partition)
+    }
 
 
 def test_keys_of_the_history_are_left_alone() -> None:
     """There a key names an episode and repeats by nature."""
-    assert not any(d.sort.column == damage.KEY for d in damage.plan(0, HISTORY))
+    assert not any(d.sort.column == SCENARIO.key for d in damage.plan(SCENARIO, 0, HISTORY))
 
 
 def test_plan_does_not_depend_on_chunks() -> None:
     """Planned in chunks of 70 rows it is the same plan."""
-    chunks = [d for start in range(0, 20_000, 70) for d in damage.plan(3, NIGHT, start, min(start + 70, 20_000))]
-    assert chunks == list(damage.plan(3, NIGHT))
+    chunks = [
+        d for start in range(0, 20_000, 70) for d in damage.plan(SCENARIO, 3, NIGHT, start, min(start + 70, 20_000))
+    ]
+    assert chunks == list(damage.plan(SCENARIO, 3, NIGHT))
 
 
 def test_a_repeated_key_is_that_of_an_earlier_good_row() -> None:
     """The row whose key is repeated stands before, and is itself not damaged."""
     for seed in range(20):
-        planned = list(damage.plan(seed, NIGHT))
+        planned = list(damage.plan(SCENARIO, seed, NIGHT))
         rows = {d.row for d in planned}
         repeats = [d for d in planned if d.key_of is not None]
         assert repeats
@@ -64,7 +71,7 @@ def test_the_key_of_a_damaged_row_is_never_repeated() -> None:
 
 def test_strings_keep_bytes_that_are_not_utf8() -> None:
     """A string column can hold what `pa.array` would refuse."""
-    column = damage.strings([b"caf\xe9", None, b"ok"])
+    column = strings([b"caf\xe9", None, b"ok"])
     assert column.type == pa.string()
     assert column.cast(pa.binary()).to_pylist() == [b"caf\xe9", None, b"ok"]
 
@@ -74,8 +81,8 @@ def _cleaner(column: str) -> Cleaner:
     return spec.build()
 
 
-@pytest.mark.parametrize("sort", [s for s in damage.SORTS if s.column in MEDIA], ids=lambda s: s.name)
-def test_cleaning_finds_the_promised_code(sort: damage.Sort) -> None:
+@pytest.mark.parametrize("sort", [s for s in SCENARIO.sorts if s.column in MEDIA], ids=lambda s: s.name)
+def test_cleaning_finds_the_promised_code(sort: Sort) -> None:
     """The cleaner gives the code of the list, and masks the value where the list says so."""
     assert sort.column is not None
     broken = sort.replace(generator(0, Stream.DAMAGE, 0))[sort.column]
@@ -84,8 +91,8 @@ def test_cleaning_finds_the_promised_code(sort: damage.Sort) -> None:
     assert (cleaned.values.null_count == 1) == (sort.effect == "masked")
 
 
-@pytest.mark.parametrize("sort", damage.SORTS, ids=lambda s: s.name)
-def test_replacements_are_single_values(sort: damage.Sort) -> None:
+@pytest.mark.parametrize("sort", SCENARIO.sorts, ids=lambda s: s.name)
+def test_replacements_are_single_values(sort: Sort) -> None:
     """Every sort gives arrays of one, and always the same ones from the same stream."""
     first, second = (sort.replace(np.random.default_rng(5)) for _ in range(2))
     assert first.keys() == second.keys()

@@ -9,13 +9,13 @@ from pipelines.scenarios.streams import Stream, generator, normals
 
 def test_same_numbers_same_draws() -> None:
     """A generator is determined by seed, stream and numbers."""
-    assert generator(1, Stream.PHOTO, 2, 3).random() == generator(1, Stream.PHOTO, 2, 3).random()
+    assert generator(1, Stream.MEDIA, 2, 3).random() == generator(1, Stream.MEDIA, 2, 3).random()
 
 
 def test_neighbouring_streams_differ() -> None:
     """Another seed, stream or number gives other draws."""
-    first = {generator(*key).random() for key in [(0, Stream.PHOTO, 1, 2), (1, Stream.PHOTO, 1, 2)]}
-    others = {generator(0, Stream.CALL, 1, 2).random(), generator(0, Stream.PHOTO, 2, 1).random()}
+    first = {generator(*key).random() for key in [(0, Stream.MEDIA, 1, 2), (1, Stream.MEDIA, 1, 2)]}
+    others = {generator(0, Stream.MEDIA + 1, 1, 2).random(), generator(0, Stream.MEDIA, 2, 1).random()}
     assert len(first | others) == 4
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.scenarios import gaps, retail
 from pipelines.scenarios.layout import partitions
+from pipelines.scenarios.retail import rows as retail
+from pipelines.scenarios.retail.world import GAPS
 
 HISTORY, FIRST, SECOND = partitions(100, 100, 2)
 
@@ -50,8 +51,8 @@ def test_unchanged_photos_and_reviews_keep_their_bytes() -> None:
 def test_gaps_have_their_rates() -> None:
     """Each modality is absent at its own rate between 3 and 10 %, and no row lacks all."""
     rows = np.arange(6_000)
-    masks = gaps.present(0, rows, rows * 0)
-    for modality, rate in gaps.ABSENT.items():
+    masks = GAPS.present(0, rows, rows * 0)
+    for modality, rate in GAPS.absent.items():
         error = 4 * np.sqrt(rate * (1 - rate) / 6_000)
         assert 1 - masks[modality].mean() == pytest.approx(rate, abs=error)
     assert np.any(list(masks.values()), axis=0).all()
@@ -59,7 +60,7 @@ def test_gaps_have_their_rates() -> None:
 
 def test_a_row_without_any_keeps_its_profile() -> None:
     """Where all five would be absent, the profile is not."""
-    masks = gaps.present_where(np.zeros((1, 5)))
+    masks = GAPS.present_where(np.zeros((1, 5)))
     assert {name: mask[0] for name, mask in masks.items()} == {
         "photo": False, "review": False, "call": False, "profile": True, "visits": False,
     }  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from pipelines.scenarios import photo
+from pipelines.scenarios.retail import photo
 
 
 def opened(content: bytes) -> Image.Image:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.scenarios.phrases import EMOJI, LANGUAGES, LEVELS, Language
+from pipelines.scenarios.retail.phrases import EMOJI, LANGUAGES, LEVELS, Language
 from pipelines.scenarios.streams import Floats
 
 WORDS = (5, 200)
@@ -17,8 +17,8 @@ _STEP = 1.75  # levels of a scale per standard deviation: its ends are reached a
 _WAVER = 0.3  # standard deviation, in levels, of one word around the writer's level
 
 
-def draw(shown: Floats, rng: np.random.Generator) -> str:
-    """A review of a standardized view `[2]`: mood, loyalty."""
+def draw(shown: Floats, rng: np.random.Generator) -> bytes:
+    """A review (UTF-8) of a standardized view `[2]`: mood, loyalty."""
     language = _language(rng.random())
     aim = float(np.clip(_MEDIAN_WORDS * np.exp(_WORDS_SIGMA * rng.standard_normal()), *WORDS))
     sentences: list[str] = []
@@ -29,7 +29,7 @@ def draw(shown: Floats, rng: np.random.Generator) -> str:
         if sentences and words > WORDS[1]:
             break
         sentences.append(sentence)
-    return _typed(" ".join(sentences), rng)
+    return _typed(" ".join(sentences), rng).encode()
 
 
 def _language(chance: float) -> Language:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 
 from models.schema import TIMESTAMP
-from pipelines.scenarios.streams import Bools, Floats, Ints, Stream, generator
+from pipelines.scenarios.streams import Bools, Floats, Ints
 
 VISIT = pa.struct([("time", TIMESTAMP), ("duration", pa.float64()), ("pages", pa.int32()), ("amount", pa.float64())])
 """Duration in seconds, amount in euros."""
@@ -17,9 +19,9 @@ _MOST = 120
 _UNSORTED = 0.05  # share of series that are not in order of time
 
 
-def draw(seed: int, customer: Ints, occasion: Ints, shown: Floats, present: Bools, event_time: Ints) -> pa.ListArray:
+def draw(rngs: Sequence[np.random.Generator], shown: Floats, present: Bools, event_time: Ints) -> pa.ListArray:
     """list<VISIT> of standardized views `[n, 2]` (loyalty, intent); all visits lie before `event_time` (µs)."""
-    parts = [_one(*row) for row in zip(_rngs(seed, customer, occasion), shown, event_time, strict=True)]
+    parts = [_one(*row) for row in zip(rngs, shown, event_time, strict=True)]
     parts = [part if there else part[:0] for part, there in zip(parts, present.tolist(), strict=True)]
     flat = np.concatenate(parts) if parts else np.empty(0, dtype=_RECORD)
     offsets = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int32)
@@ -29,11 +31,6 @@ def draw(seed: int, customer: Ints, occasion: Ints, shown: Floats, present: Bool
 
 
 _RECORD = np.dtype([("time", "i8"), ("duration", "f8"), ("pages", "i4"), ("amount", "f8")])
-
-
-def _rngs(seed: int, customer: Ints, occasion: Ints) -> list[np.random.Generator]:
-    keys = zip(customer.tolist(), occasion.tolist(), strict=True)
-    return [generator(seed, Stream.VISITS, *key) for key in keys]
 
 
 def _one(rng: np.random.Generator, shown: Floats, event_time: int) -> np.ndarray[tuple[int], np.dtype[np.void]]:

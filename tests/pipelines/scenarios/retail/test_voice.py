@@ -7,7 +7,7 @@ import io
 import numpy as np
 import soundfile
 
-from pipelines.scenarios import voice
+from pipelines.scenarios.retail import voice
 
 
 def read(content: bytes) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], int]:

@@ -7,15 +7,15 @@ import unicodedata
 import numpy as np
 import pytest
 
-from pipelines.scenarios import review
-from pipelines.scenarios.phrases import ENGLISH, LANGUAGES, LEVELS, Language
+from pipelines.scenarios.retail import review
+from pipelines.scenarios.retail.phrases import ENGLISH, LANGUAGES, LEVELS, Language
 
 
 @pytest.fixture(scope="module")
 def texts() -> list[str]:
     """Many reviews by all sorts of writers."""
     rng = np.random.default_rng(0)
-    return [review.draw(rng.standard_normal(2), rng) for _ in range(2_000)]
+    return [review.draw(rng.standard_normal(2), rng).decode() for _ in range(2_000)]
 
 
 def test_lengths(texts: list[str]) -> None:
@@ -55,7 +55,9 @@ def test_slips_of_the_keyboard(texts: list[str]) -> None:
 def test_mood_shows_in_the_words() -> None:
     """The happiest writer uses the best words, the unhappiest the worst."""
     rng = np.random.default_rng(1)
-    good, bad = (" ".join(review.draw(np.array([m, 0.0]), rng) for _ in range(40)).lower() for m in (3.0, -3.0))
+    good, bad = (
+        " ".join(review.draw(np.array([m, 0.0]), rng).decode() for _ in range(40)).lower() for m in (3.0, -3.0)
+    )
     assert any(word in good for word in ENGLISH.quality[-1])
     assert not any(word in good for word in ENGLISH.quality[0])
     assert any(word in bad for word in ENGLISH.quality[0])

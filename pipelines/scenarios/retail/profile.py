@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 
-from pipelines.scenarios.streams import Bools, Floats, Ints, Stream, generator
+from pipelines.scenarios.streams import Bools, Floats
 
 NUMERIC = ("age", "income", "spend_30d", "tenure_days", "orders_90d", "tickets_90d", "discount_share")
 CATEGORICAL = ("segment", "region", "device")
@@ -25,18 +27,14 @@ def is_starter(wealth: Floats) -> Bools:
     return wealth < _SEGMENT_BOUNDS[0]
 
 
-def draw(seed: int, customer: Ints, occasion: Ints, shown: Floats, present: Bools) -> dict[str, pa.Array]:
+def draw(rngs: Sequence[np.random.Generator], shown: Floats, present: Bools) -> dict[str, pa.Array]:
     """Columns of the profile; null where it is absent, and here and there where it is present.
 
     Args:
-        seed: of the data set.
-        customer: `[n]`.
-        occasion: `[n]`.
+        rngs: one per row.
         shown: `[n, 2]` standardized view: wealth, loyalty.
         present: `[n]`.
     """
-    keys = zip(customer.tolist(), occasion.tolist(), strict=True)
-    rngs = [generator(seed, Stream.PROFILE, *key) for key in keys]
     normal = np.array([rng.standard_normal(len(NUMERIC)) for rng in rngs])
     uniform = np.array([rng.random(_DRAWS) for rng in rngs])
     numbers = _numbers(shown, normal)

@@ -7,15 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.scenarios import outcomes, truth
-from pipelines.scenarios.latents import LATENTS, VIEWS, columns, noises, posterior
-from pipelines.scenarios.metrics import auc, log_likelihood, mae, r2
+from pipelines.scenarios import truth
+from pipelines.scenarios.quadratic import sigmoid
+from pipelines.scenarios.retail.best import best as best_of
+from pipelines.scenarios.retail.best import customers
+from pipelines.scenarios.retail.outcomes import CHURN_LOGIT
+from pipelines.scenarios.retail.world import WORLD
 
 
 @pytest.fixture(scope="module")
 def best() -> dict[str, Any]:
     """What best.json would hold, from fewer rows."""
-    return truth.best(8_000)
+    return best_of(8_000)
 
 
 def test_all_together_beat_the_best_single_modality_by_far(best: dict[str, Any]) -> None:
@@ -46,35 +49,24 @@ def test_better_policies_earn_more(best: dict[str, Any]) -> None:
 def test_churn_probability_agrees_with_brute_force() -> None:
     """The Bayes predictor equals the mean over a million draws of the model, weighted by the view's likelihood."""
     rng = np.random.default_rng(0)
-    hidden = rng.standard_normal((1_000_000, len(LATENTS)))
-    chance = outcomes.sigmoid(outcomes.CHURN_LOGIT(hidden))
+    hidden = rng.standard_normal((1_000_000, len(WORLD.names)))
+    chance = sigmoid(CHURN_LOGIT(hidden))
     shown = {"call": np.array([[1.0, -0.5]]), "visits": np.array([[0.3, 1.2]])}
     weight = np.ones(len(hidden))
     for modality, values in shown.items():
-        z = (hidden[:, columns(modality)] - values) / noises(modality)
+        z = (hidden[:, WORLD.columns(modality)] - values) / WORLD.noises(modality)
         weight *= np.exp(-0.5 * (z**2).sum(axis=1))
     expected = (weight * chance).sum() / weight.sum()
-    found = truth.churn_probability(posterior(shown, ["call", "visits"], 1), rng, draws=20_000)
+    found = truth.probability(CHURN_LOGIT, WORLD.posterior(shown, ["call", "visits"], 1), rng, draws=20_000)
     assert found[0] == pytest.approx(expected, abs=0.01)
 
 
 def test_bayes_probabilities_are_calibrated() -> None:
     """Among rows with a predicted probability around p, a share p churned."""
-    people = truth.draw_population(20_000, seed=1)
-    known = posterior(people.views, list(VIEWS), 20_000)
-    chance = truth.churn_probability(known, np.random.default_rng(0))
+    drawn = customers(20_000, seed=1)
+    known = WORLD.posterior(drawn.people.views, WORLD.modalities, 20_000)
+    chance = truth.probability(CHURN_LOGIT, known, np.random.default_rng(0))
     for low in (0.1, 0.4, 0.7):
         near = (chance > low) & (chance < low + 0.1)
         error = 4 * 0.5 / np.sqrt(near.sum())
-        assert people.churned[near].mean() == pytest.approx(chance[near].mean(), abs=error)
-
-
-def test_metrics_of_four_rows() -> None:
-    """AUC: of four pairs three are in order; log-likelihood, R² and MAE by hand."""
-    label = np.array([False, True, False, True])
-    assert auc(label, np.array([0.1, 0.4, 0.5, 0.8])) == 0.75
-    assert auc(label, np.array([0.5, 0.5, 0.5, 0.5])) == 0.5
-    assert log_likelihood(label, np.full(4, 0.5)) == pytest.approx(np.log(0.5))
-    target = np.array([1.0, 3.0])  # variance 1
-    assert r2(target, np.array([2.0, 3.0])) == 0.5  # residuals 1 and 0: mean square 0.5
-    assert mae(target, np.array([2.0, 3.0])) == 0.5
+        assert drawn.churned[near].mean() == pytest.approx(chance[near].mean(), abs=error)

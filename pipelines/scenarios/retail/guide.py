@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipelines.scenarios.layout import Partition
-from pipelines.scenarios.profile import CATEGORICAL, NUMERIC
+from pipelines.scenarios.retail.profile import CATEGORICAL, NUMERIC
 
 _JOB = """\
 # The nightly job of the retail scenario: every customer's photo, review, voice note, profile and visits become
@@ -84,7 +84,7 @@ def job_yaml(parts: Sequence[Partition]) -> str:
     return _JOB.format(date=parts[-1].day, numeric=", ".join(NUMERIC), categorical=", ".join(CATEGORICAL))
 
 
-def readme(parts: Sequence[Partition], seed: int, *, damaged: bool) -> str:
+def readme(parts: Sequence[Partition], seed: int, damaged: bool) -> str:
     """The README of a data set of these partitions (the history first)."""
     history, *nights = parts
     return _README.format(

@@ -5,15 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.scenarios import profile
+from pipelines.scenarios.retail import profile
 
 ROWS = np.arange(2_000)
+
+
+def rngs() -> list[np.random.Generator]:
+    """One generator per row."""
+    return np.random.default_rng(0).spawn(2_000)
 
 
 def test_wealth_and_loyalty_show() -> None:
     """Income follows the wealth shown and tenure the loyalty shown, both closely; neither follows the other."""
     shown = np.random.default_rng(0).standard_normal((2_000, 2))
-    drawn = profile.draw(0, ROWS, ROWS * 0, shown, np.ones(2_000, dtype=np.bool_))
+    drawn = profile.draw(rngs(), shown, np.ones(2_000, dtype=np.bool_))
     income, tenure = np.log(drawn["income"].fill_null(33_000)), drawn["tenure_days"].fill_null(900)
     both = np.array(drawn["income"].is_valid()) & np.array(drawn["tenure_days"].is_valid())
     found = np.corrcoef(np.stack([income, tenure, *shown.T])[:, both])
@@ -26,7 +31,7 @@ def test_wealth_and_loyalty_show() -> None:
 def test_absent_profiles_are_all_null() -> None:
     """Where the profile is absent all its columns are null, elsewhere 4 % of them, and the segment never."""
     present = ROWS % 2 == 0
-    drawn = profile.draw(0, ROWS, ROWS * 0, np.zeros((2_000, 2)), present)
+    drawn = profile.draw(rngs(), np.zeros((2_000, 2)), present)
     assert list(drawn) == [*profile.NUMERIC, *profile.CATEGORICAL]
     for name, values in drawn.items():
         is_null = np.array(values.is_null())
@@ -38,6 +43,6 @@ def test_absent_profiles_are_all_null() -> None:
 def test_starters_are_the_poorest() -> None:
     """The segment `starter` is what the rule for offers takes for it."""
     wealth = np.linspace(-2, 2, 2_000)
-    segment = profile.draw(0, ROWS, ROWS * 0, np.stack([wealth, wealth], axis=1), np.ones(2_000, dtype=np.bool_))
+    segment = profile.draw(rngs(), np.stack([wealth, wealth], axis=1), np.ones(2_000, dtype=np.bool_))
     is_starter = np.array([name == "starter" for name in segment["segment"].to_pylist()])
     np.testing.assert_array_equal(is_starter, profile.is_starter(wealth))
