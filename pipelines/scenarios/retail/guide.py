@@ -49,8 +49,8 @@ Customers of a shop. Each shows five things, and hides what they come from.
 
 | column | what it is | what it shows, with noise |
 |---|---|---|
-| `photo` | a product photo: JPEG, PNG, WebP; 96 to 160 pixels | two tastes (hue, pattern), a little wealth |
-| `review` | 5 to 200 words in four scripts, with typos and emoji | mood, loyalty |
+| `photo` | a product photo: JPEG, PNG, WebP; 96 to 160 pixels | two tastes (hue, pattern), a little wealth, the product |
+| `review` | 5 to 200 words in four scripts, with typos and emoji | mood, loyalty, the tastes again, the product |
 | `call` | a voice note: WAV, FLAC; 8 to 48 kHz; mono, stereo | mood (brightness of the voice), haste (tempo, breath) |
 | `{profile}` | the profile | wealth, loyalty |
 | `visits` | visits of the last 60 days: time, duration (s), pages, amount (EUR) | loyalty (rhythm), intent (amounts) |
@@ -61,9 +61,10 @@ Customers of a shop. Each shows five things, and hides what they come from.
 {nights}
     truth/                what the pipeline must never read
 
-The history's further columns: `step`, the labels `churned` and `spend_next_30d` (EUR, net of returns), and the
-decision that was logged: `offer` out of `allowed`, its probability `propensity` (never below 0.05), the `revenue`
-that followed (EUR), and `terminated` at a customer's last step. An offer changes the revenue of its own step only.
+`allowed` lists the offers that may be made. The history's further columns: `step`, the labels `churned` and
+`spend_next_30d` (EUR, net of returns), and the decision that was logged: `offer` out of `allowed`, its probability
+`propensity` (never below 0.05), the `revenue` that followed (EUR), and `terminated` at a customer's last step. An offer
+changes the revenue of its own step only.
 
 ## truth/
 

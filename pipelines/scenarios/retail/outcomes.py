@@ -40,5 +40,5 @@ REVENUE_NOISE = 6.0  # standard deviation in euros
 
 
 def revenues(latents: Floats) -> Floats:
-    """`[n, 4]` expected revenue of every offer at latents `[n, 7]`, in the order of OFFERS."""
+    """`[n, 4]` expected revenue of every offer at latents `[n, 8]`, in the order of OFFERS."""
     return np.stack([REVENUE[offer](latents) for offer in OFFERS], axis=1)

@@ -1,4 +1,4 @@
-"""A product photo: hue shows one taste, the texture's direction another, the backdrop's lightness wealth."""
+"""A product photo: hue and the texture's direction show tastes, the backdrop wealth, the shape what is sold."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from pipelines.scenarios.retail.product import kind_of
 from pipelines.scenarios.streams import Floats
 
 Pixels = npt.NDArray[np.float32]
@@ -30,18 +31,18 @@ _ORIENTATION = 0x0112
 
 
 def draw(shown: Floats, rng: np.random.Generator) -> bytes:
-    """An encoded photo, 96 to 160 pixels wide and high, of a standardized view `[3]`."""
+    """An encoded photo, 96 to 160 pixels wide and high, of a standardized view `[4]`."""
     height, width = (int(n) for n in 8 * rng.integers(12, 21, 2))
     pixels = _scene(shown, height, width, rng)
     return _encode(Image.fromarray(pixels), rng)
 
 
 def _scene(shown: Floats, height: int, width: int, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
-    hue, direction, lightness = np.clip(shown, -2.6, 2.6).tolist()
+    hue, direction, lightness, kind = np.clip(shown, -2.6, 2.6).tolist()
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
     backdrop = _backdrop(lightness, x, y, rng)  # [3, H, W]: plane by plane is twice as fast as pixel by pixel
-    shape = _shape(x - np.float32(rng.normal(0, 0.1)), y - np.float32(rng.normal(0, 0.1)), rng)  # [H, W]
+    shape = _shape(kind_of(kind), x - np.float32(rng.normal(0, 0.1)), y - np.float32(rng.normal(0, 0.1)), rng)  # [H, W]
     pattern = _texture(direction, x, y, rng)  # [H, W]
     scene = _colour(hue, rng)[:, None, None] * (1 + np.float32(rng.uniform(0.3, 0.5)) * pattern)  # [3, H, W]
     scene -= backdrop
@@ -131,7 +132,6 @@ def _cross(x: Pixels, y: Pixels, rng: np.random.Generator) -> Pixels:
 
 _SHAPES: tuple[Callable[[Pixels, Pixels, np.random.Generator], Pixels], ...] = (
     _polygon,
-    _polygon,
     _ellipse,
     _box,
     _ring,
@@ -140,9 +140,9 @@ _SHAPES: tuple[Callable[[Pixels, Pixels, np.random.Generator], Pixels], ...] = (
 )
 
 
-def _shape(x: Pixels, y: Pixels, rng: np.random.Generator) -> Pixels:
+def _shape(kind: int, x: Pixels, y: Pixels, rng: np.random.Generator) -> Pixels:
     """How much of each pixel is product, 0 to 1: a distance from the middle, cut at the product's size."""
-    distance = _SHAPES[rng.integers(len(_SHAPES))](x, y, rng)
+    distance = _SHAPES[kind](x, y, rng)
     size = np.float32(rng.uniform(0.68, 0.88))
     return np.asarray(np.clip((size - distance) * np.float32(_EDGE / 2) + np.float32(0.5), 0, 1))
 

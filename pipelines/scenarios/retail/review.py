@@ -1,4 +1,4 @@
-"""A review text of 5 to 200 words: its adjectives show mood, its words about the shop show loyalty."""
+"""A review of 5 to 200 words: adjectives show mood, words about the shop loyalty, and what was bought the tastes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipelines.scenarios.retail.phrases import EMOJI, LANGUAGES, LEVELS, Language
+from pipelines.scenarios.retail.product import kind_of
 from pipelines.scenarios.streams import Floats
 
 WORDS = (5, 200)
@@ -18,7 +19,7 @@ _WAVER = 0.3  # standard deviation, in levels, of one word around the writer's l
 
 
 def draw(shown: Floats, rng: np.random.Generator) -> bytes:
-    """A review (UTF-8) of a standardized view `[2]`: mood, loyalty."""
+    """A review (UTF-8) of a standardized view `[5]`: mood, loyalty, boldness, ornateness, kind of product."""
     language = _language(rng.random())
     aim = float(np.clip(_MEDIAN_WORDS * np.exp(_WORDS_SIGMA * rng.standard_normal()), *WORDS))
     sentences: list[str] = []
@@ -47,14 +48,10 @@ def _level(value: float, rng: np.random.Generator) -> int:
 
 def _sentence(language: Language, shown: Floats, rng: np.random.Generator, *, is_first: bool) -> str:
     chance = rng.random()
-    if is_first:
-        frames = language.openers
-    elif chance < 0.5:
-        frames = language.quality_frames
-    elif chance < 0.85:
-        frames = language.bond_frames
-    else:
-        frames = language.fillers
+    shares = (0.4, 0.65, 0.85, 1.0)  # cumulative
+    sorts = (language.quality_frames, language.bond_frames, language.product_frames, language.fillers)
+    frames = next(frames for frames, share in zip(sorts, shares, strict=True) if chance < share)
+    frames = language.openers if is_first else frames
     text = _filled(_pick(frames, rng), language, shown, rng)
     has_emoji = rng.random() < _EMOJI and frames is not language.fillers
     return f"{text[0].upper()}{text[1:]}" + (f" {EMOJI[_level(shown[0], rng)]}" if has_emoji else "")
@@ -63,13 +60,18 @@ def _sentence(language: Language, shown: Floats, rng: np.random.Generator, *, is
 def _filled(frame: str, language: Language, shown: Floats, rng: np.random.Generator) -> str:
     """The frame with a fresh word at each place, also where a place occurs twice."""
     out = []
+    scales = {
+        "quality": language.quality,
+        "bond": language.bond,
+        "colour": language.colour,
+        "pattern": language.pattern,
+    }
+    levels = dict(zip(scales, shown, strict=False))  # the view's order
     for piece in frame.replace("}", "{").split("{"):
-        if piece == "quality":
-            out.append(_pick(language.quality[_level(shown[0], rng)], rng))
-        elif piece == "bond":
-            out.append(_pick(language.bond[_level(shown[1], rng)], rng))
+        if piece in scales:
+            out.append(_pick(scales[piece][_level(levels[piece], rng)], rng))
         elif piece == "thing":
-            out.append(_pick(language.things, rng))
+            out.append(_pick(language.thing[kind_of(shown[4])], rng))
         elif piece == "number":
             out.append(str(int(rng.integers(2, 400))))
         else:

@@ -30,7 +30,7 @@ class Situation(NamedTuple):
     times: Ints
     """`[n]` microseconds since 1970."""
     hidden: Floats
-    """`[n, 7]` latents."""
+    """`[n, 8]` latents."""
     shown: Mapping[str, Floats]
     """Modality -> `[n, k]` standardized view."""
     present: Mapping[str, Bools]
@@ -98,7 +98,7 @@ def head(now: Situation) -> dict[str, pa.Array]:
 
 
 def record(seed: int, now: Situation) -> dict[str, pa.Array]:
-    """The columns of a night: key, time and all five modalities."""
+    """The columns of a night: key, time, all five modalities, and which offers may be made."""
     who, shown, present = now.who, now.shown, now.present
     tables, series = (rngs(seed, WORLD, name, who.subject, who.occasion) for name in ("profile", "visits"))
     return {
@@ -108,6 +108,7 @@ def record(seed: int, now: Situation) -> dict[str, pa.Array]:
         "call": pa.array(_encoded(seed, now, "call", voice.draw), pa.binary()),
         **profile.draw(tables, shown["profile"], present["profile"]),
         "visits": visits.draw(series, shown["visits"], present["visits"], now.times),
+        "allowed": names_where(now.allowed, OFFERS),
     }
 
 
@@ -127,7 +128,6 @@ def labels(now: Situation) -> dict[str, pa.Array]:
         "spend_next_30d": pa.array(np.round(SPEND(now.hidden) + SPEND_NOISE * now.chance["spend"], 2)),
         "offer": pa.array(OFFERS).take(pa.array(made.action)),
         "propensity": pa.array(made.propensity),
-        "allowed": names_where(allowed, OFFERS),
         "revenue": pa.array(np.round(expected + REVENUE_NOISE * now.chance["revenue"], 2)),
         "terminated": pa.array(now.who.last == 1),
     }

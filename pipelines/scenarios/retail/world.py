@@ -17,10 +17,22 @@ WORLD = World(
         "loyalty": 1.0,
         "haste": 0.5,
         "intent": 0.5,
+        "product": 1.0,  # what sort of thing is bought: nothing follows from it, but a photo and its review share it
     },
     views={
-        "photo": (Shown("taste_bold", 0.45), Shown("taste_ornate", 0.45), Shown("wealth", 1.2)),
-        "review": (Shown("mood", 0.7), Shown("loyalty", 0.9)),
+        "photo": (
+            Shown("taste_bold", 0.45),
+            Shown("taste_ornate", 0.45),
+            Shown("wealth", 1.2),
+            Shown("product", 0.05),
+        ),
+        "review": (
+            Shown("mood", 0.7),
+            Shown("loyalty", 0.9),
+            Shown("taste_bold", 0.6),
+            Shown("taste_ornate", 0.6),
+            Shown("product", 0.05),
+        ),
         "call": (Shown("mood", 0.8), Shown("haste", 0.45)),
         "profile": (Shown("wealth", 0.6), Shown("loyalty", 1.0)),
         "visits": (Shown("loyalty", 0.9), Shown("intent", 0.45)),

@@ -19,14 +19,14 @@ def opened(content: bytes) -> Image.Image:
 
 def mean_colour(hue: float, rng: np.random.Generator) -> tuple[float, float]:
     """Mean red and mean blue of a photo with this hue."""
-    pixels = np.asarray(opened(photo.draw(np.array([hue, 0.0, 0.0]), rng)).convert("RGB"), dtype=float)
+    pixels = np.asarray(opened(photo.draw(np.array([hue, 0.0, 0.0, 0.0]), rng)).convert("RGB"), dtype=float)
     return float(pixels[..., 0].mean()), float(pixels[..., 2].mean())
 
 
 def test_sizes_and_formats() -> None:
     """All decode, 96 to 160 pixels each way; mostly JPEG, but PNG, WebP, grayscale and turned ones occur."""
     rng = np.random.default_rng(0)
-    contents = [photo.draw(rng.standard_normal(3), rng) for _ in range(300)]
+    contents = [photo.draw(rng.standard_normal(4), rng) for _ in range(300)]
     images = [Image.open(io.BytesIO(content)) for content in contents]
     formats = Counter(image.format for image in images)
     assert all(96 <= side <= 160 for image in images for side in image.size)
@@ -53,3 +53,19 @@ def test_a_turned_photo_is_upright_by_its_tag(tag: int) -> None:
     exif = stored.getexif()
     exif[0x0112] = tag
     np.testing.assert_array_equal(np.asarray(ImageOps.exif_transpose(stored)), np.asarray(upright))
+
+
+def test_the_shape_shows_the_kind_of_product() -> None:
+    """In the middle of a ring is backdrop, as in the corners; in the middle of a bottle is glass."""
+    rng = np.random.default_rng(3)
+    hollow, solid = (np.mean([_middle(kind, rng) for _ in range(30)]) for kind in (0.2, 0.7))  # the 4th and 5th of 6
+    assert hollow < 0.5 * solid
+
+
+def _middle(kind: float, rng: np.random.Generator) -> float:
+    """How far the middle is from the corners, in shares of the scale."""
+    pixels = np.asarray(opened(photo.draw(np.array([2.0, 0.0, 2.5, kind]), rng)).convert("RGB"), dtype=float) / 255
+    height, width, _ = pixels.shape
+    middle = pixels[height * 9 // 20 : height * 11 // 20, width * 9 // 20 : width * 11 // 20].mean(axis=(0, 1))
+    corners = np.mean([pixels[:8, :8].mean(axis=(0, 1)), pixels[-8:, -8:].mean(axis=(0, 1))], axis=0)
+    return float(np.abs(middle - corners).mean())

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from pipelines.scenarios.retail import review
-from pipelines.scenarios.retail.phrases import ENGLISH, LANGUAGES, LEVELS, Language
+from pipelines.scenarios.retail.phrases import ENGLISH, KINDS, LANGUAGES, LEVELS, Language
 
 
 @pytest.fixture(scope="module")
 def texts() -> list[str]:
     """Many reviews by all sorts of writers."""
     rng = np.random.default_rng(0)
-    return [review.draw(rng.standard_normal(2), rng).decode() for _ in range(2_000)]
+    return [review.draw(rng.standard_normal(5), rng).decode() for _ in range(2_000)]
 
 
 def test_lengths(texts: list[str]) -> None:
@@ -56,7 +56,8 @@ def test_mood_shows_in_the_words() -> None:
     """The happiest writer uses the best words, the unhappiest the worst."""
     rng = np.random.default_rng(1)
     good, bad = (
-        " ".join(review.draw(np.array([m, 0.0]), rng).decode() for _ in range(40)).lower() for m in (3.0, -3.0)
+        " ".join(review.draw(np.array([m, 0.0, 0.0, 0.0, 0.0]), rng).decode() for _ in range(40)).lower()
+        for m in (3.0, -3.0)
     )
     assert any(word in good for word in ENGLISH.quality[-1])
     assert not any(word in good for word in ENGLISH.quality[0])
@@ -66,7 +67,21 @@ def test_mood_shows_in_the_words() -> None:
 @pytest.mark.parametrize("language", [language for language, _ in LANGUAGES.values()], ids=list(LANGUAGES))
 def test_scales_have_all_levels(language: Language) -> None:
     """Each language has words for all levels of both scales, and no word twice."""
-    for scale in (language.quality, language.bond):
+    for scale in (language.quality, language.bond, language.colour, language.pattern):
         words = [word for level in scale for word in level]
         assert len(scale) == LEVELS
         assert len(set(words)) == len(words)
+    assert len({word for words in language.thing for word in words}) >= len(language.thing) == KINDS
+
+
+def test_the_product_is_named_with_its_colour() -> None:
+    """A bottle is called a bottle or a vase, and the warmest taste buys it in red."""
+    rng = np.random.default_rng(2)
+    texts = [
+        review.draw(np.array([0.0, 0.0, 3.0, 0.0, 0.7]), rng).decode().lower() for _ in range(60)
+    ]  # the fifth of 6
+    english = " ".join(text for text in texts if text.isascii())
+    assert "bottle" in english
+    assert "scarlet" in english
+    assert "indigo" not in english
+    assert not any(word in english for words in (*ENGLISH.thing[:4], ENGLISH.thing[5]) for word in words)

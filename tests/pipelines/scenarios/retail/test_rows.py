@@ -32,7 +32,8 @@ def test_nights_have_no_labels() -> None:
     """A night has the history's columns up to the labels."""
     history, night = (retail.rows(0, part, np.arange(5))[0].schema for part in (HISTORY, FIRST))
     assert night.names == history.names[: len(night.names)]
-    assert "churned" in history.names
+    assert {"churned", "offer"} <= set(history.names)
+    assert "allowed" in night.names
     assert not {"churned", "spend_next_30d", "offer", "revenue", "propensity"} & set(night.names)
 
 
