@@ -1,20 +1,21 @@
-"""`amalgam evaluate`: each modality alone, all fused, and the baseline, on rows that nothing was fitted to."""
+"""`amalgam evaluate`: modalities alone and fused, and what policies are worth, on rows that nothing was fitted to."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
-from models.artifacts import load
+from models.artifacts import load, load_card
 from models.evaluate.comparison import Comparison, compare
 from models.fusion.base import Fusion, FusionSpec
 from models.heads.base import LabelHead, LabelHeadSpec
 from models.learn.fitting import Fitted
 from pipelines import tables
+from pipelines.decisions import Deciding, judge_policies, require_policies_trained
 from pipelines.history import embed_history, plan_embedding, read_split
 from pipelines.job import Job
-from pipelines.recipes import fusion_op, head_folder, label_heads, require_label_heads
+from pipelines.recipes import fusion_folder, fusion_op, head_folder, label_heads, require_label_heads
 from transforms.modalities.base import ModalitySpec
 
 
@@ -23,16 +24,24 @@ class Evaluation:
     """What was measured."""
 
     comparison: Comparison
+    """Of the heads with labels; empty where there are none."""
+    policies: list[Deciding]
+    """One for each head that decides."""
     rows: int
+    """Held-out rows of the heads with labels."""
     groups: str
+    """The column that keeps parts apart."""
+    cards: Mapping[str, Mapping[str, Any]]
+    """Fusion and heads with labels -> what training noted, with its `history`; policies have theirs."""
 
     def text(self) -> str:
         """The comparison for people."""
-        return f"{comparison_text(self.comparison)}\n\nHeld out: {self.rows:,} rows, apart by {self.groups}"
+        labels = f"{comparison_text(self.comparison)}\n\nHeld out: {self.rows:,} rows, apart by {self.groups}"
+        return "\n\n".join([*([labels] if self.rows else []), *(policy.text() for policy in self.policies)])
 
 
 def evaluate(job: Job, beam_args: Sequence[str] = ()) -> Evaluation:
-    """Judge the trained fusion and heads on the held-out rows.
+    """Judge the trained fusion, heads and policies on the held-out rows.
 
     Each modality alone is trained here, in the same way and on the same rows, so that the comparison is fair.
 
@@ -41,14 +50,18 @@ def evaluate(job: Job, beam_args: Sequence[str] = ()) -> Evaluation:
     """
     training = job.need_training("evaluate")
     fitted = load_fitted(job, plan_embedding(job).recipe.modalities)  # what is missing is said before any work
+    require_policies_trained(job)
     work, _ = embed_history(job, beam_args)
-    split = read_split(job, work)
-    comparison = compare(fitted, training.learner.build(), split)
-    return Evaluation(comparison, len(split.held_out), training.split.by)
+    comparison, rows = Comparison([], []), 0
+    if fitted.heads:
+        split = read_split(job, work)
+        comparison, rows = compare(fitted, training.learner.build(), split), len(split.held_out)
+    cards = {"fusion": load_card(fusion_folder(job)), **{n: load_card(head_folder(job, n)) for n in fitted.heads}}
+    return Evaluation(comparison, judge_policies(job, work), rows, training.split.by, cards)
 
 
 def load_fitted(job: Job, modalities: Mapping[str, ModalitySpec]) -> Fitted:
-    """The fusion and heads that `train` saved, checked to belong together and to these modalities."""
+    """The fusion and label heads that `train` saved, checked to belong together and to these modalities."""
     fuse = fusion_op(job, modalities)
     require_label_heads(job, fuse)
     fusion = load(str(fuse.artifact))

@@ -107,6 +107,16 @@ def settle(
         shutil.rmtree(places.candidate)
 
 
+def require_trained(path: str, wanted: DecisionHeadSpec, places: Places) -> None:
+    """Refuse a head that was not trained, or not as the job file has it now.
+
+    Raises:
+        ConfigError: naming the setting.
+    """
+    newest = places.waiting() or load_config(places.published)
+    require_same_settings(path, newest.spec, wanted, but=("publish",))
+
+
 def require_policy(path: str, wanted: DecisionHeadSpec, places: Places, embeddings: Mapping[str, str]) -> None:
     """Refuse a night for which there is no policy that may decide.
 
@@ -123,8 +133,8 @@ def require_policy(path: str, wanted: DecisionHeadSpec, places: Places, embeddin
         ConfigError: nothing was trained, or with other settings; nothing was published; or what was published reads
             other embeddings.
     """
+    require_trained(path, wanted, places)
     waiting, standing = places.waiting(), places.standing()
-    require_same_settings(path, (waiting or load_config(places.published)).spec, wanted, but=("publish",))
     if standing is None:
         raise _none_decides(path, places, "none was published yet")
     if waiting is not None:

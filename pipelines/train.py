@@ -13,59 +13,103 @@ from models.learn.data import Split
 from models.learn.fitting import Fitted
 from models.schema import FUSED
 from pipelines import quantities
+from pipelines.decisions import Deciding, observed, train_policies
+from pipelines.encoders import Result, train_encoders
+from pipelines.encoders import text as encoders_text
 from pipelines.evaluate import comparison_text
 from pipelines.execute import Work
 from pipelines.history import VALIDATION, embed_history, read_split
 from pipelines.job import Job
+from pipelines.policies import Clock, now
 from pipelines.recipes import embedding_sources, fusion_folder, head_folder, label_heads
 from pipelines.run import versions
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """The fusion, and the heads that learn from labels."""
+
+    fitted: Fitted
+    split: Split | None
+    """None: there is no such head."""
+    comparison: Comparison
+
+    def text(self) -> str:
+        """The result for people."""
+        if self.split is None:
+            return "The fusion is as seeded, since no head has a label to train it by."
+        last = self.fitted.history[-1]
+        best = min(epoch.validation_loss for epoch in self.fitted.history)
+        rows = ", ".join(f"{quantities.count(n)} {part.replace('_', '-')}" for part, n in sizes(self.split).items())
+        return (
+            f"{comparison_text(self.comparison)}\n\n"
+            f"Trained {', '.join(self.fitted.heads)} on {rows} rows: {last.epoch + 1} epochs, best validation loss "
+            f"{best:.4f}"
+        )
 
 
 @dataclass(frozen=True)
 class Trained:
     """What training reached."""
 
-    fitted: Fitted
-    split: Split
-    comparison: Comparison
+    labels: Labelled
+    policies: list[Deciding]
     folder: str
+    encoders: Sequence[Result] = ()
+
+    @property
+    def comparison(self) -> Comparison:
+        """Of the heads with labels, with each modality alone."""
+        return self.labels.comparison
 
     def text(self) -> str:
         """The result for people."""
-        last = self.fitted.history[-1]
-        best = min(epoch.validation_loss for epoch in self.fitted.history)
-        sizes = (len(self.split.train), len(self.split.validation), len(self.split.held_out))
-        rows = ", ".join(
-            f"{quantities.count(n)} {part}"
-            for n, part in zip(sizes, ("training", "validation", "held-out"), strict=True)
-        )
-        return (
-            f"{comparison_text(self.comparison)}\n\n"
-            f"Trained {', '.join(self.fitted.heads)} on {rows} rows: {last.epoch + 1} epochs, best validation loss "
-            f"{best:.4f}\nSaved: {self.folder}"
-        )
+        first = [encoders_text(self.encoders)] if self.encoders else []
+        parts = [*first, self.labels.text(), *(policy.text() for policy in self.policies), f"Saved: {self.folder}"]
+        return "\n\n".join(parts)
 
 
-def train(job: Job, beam_args: Sequence[str] = ()) -> Trained:
-    """Embed the history, fit fusion and heads, judge them on held-out rows, and save them.
+def train(job: Job, beam_args: Sequence[str] = (), clock: Clock = now) -> Trained:
+    """Fit encoders; embed the history; fit fusion and label heads, then decision heads; judge all on held-out rows.
+
+    Args:
+        job: the job.
+        beam_args: what the user wrote after `--`.
+        clock: for the dates on policies' cards.
 
     Raises:
         AmalgamError: see `models.errors`; artifacts that stand stay as they are.
     """
-    if not label_heads(job):
-        raise ConfigError([Problem("heads", "must name at least one head with a label to train; got none")])
+    if not job.heads:
+        raise ConfigError([Problem("heads", "must name at least one head to train; got none")])
+    encoders = train_encoders(job, beam_args)
     work, _ = embed_history(job, beam_args)
-    split = read_split(job, work)
-    learner = job.need_training("train").learner.build()
-    fitted = learner.fit(job.fusion, label_heads(job), split.train, split.validation)
-    comparison = compare(fitted, learner, split)
-    _save(job, work, fitted, split, comparison)
-    return Trained(fitted, split, comparison, str(job.artifacts))
+    labels = train_labels(job, work)
+    save_labels(job, work, labels)
+    policies = train_policies(job, work, labels.fitted, clock)
+    return Trained(labels, policies, str(job.artifacts), encoders)
 
 
-def _save(job: Job, work: Work, fitted: Fitted, split: Split, comparison: Comparison) -> None:
+def train_labels(job: Job, work: Work) -> Labelled:
+    """The fusion and the label heads, fitted together; without such a head, the fusion as decision heads begin with."""
+    heads = label_heads(job)
+    if not heads:
+        return Labelled(observed(job, work), None, Comparison([], []))
+    split, learner = read_split(job, work), job.need_training("train").learner.build()
+    fitted = learner.fit(job.fusion, heads, split.train, split.validation)
+    return Labelled(fitted, split, compare(fitted, learner, split))
+
+
+def sizes(split: Split | None) -> dict[str, int]:
+    """Part -> rows."""
+    if split is None:
+        return {}
+    return {"training": len(split.train), "validation": len(split.validation), "held_out": len(split.held_out)}
+
+
+def save_labels(job: Job, work: Work, labels: Labelled) -> None:
     """Save the fusion, then each head with the fusion's fingerprint; a reader in between refuses the old heads."""
-    training = job.need_training("train")
+    training, fitted = job.need_training("train"), labels.fitted
     card = {
         "job": job.name,
         "intended_use": "Offline scoring of records like those of the training table, by the job file named here.",
@@ -73,7 +117,7 @@ def _save(job: Job, work: Work, fitted: Fitted, split: Split, comparison: Compar
         "data": {
             "path": training.path,
             "fingerprint": work.info.input_fingerprint,
-            "rows": {"train": len(split.train), "validation": len(split.validation), "held_out": len(split.held_out)},
+            "rows": sizes(labels.split),
             "split": {**training.split.model_dump(), "validation": VALIDATION},
         },
         "learner": training.learner.settings(),
@@ -81,16 +125,10 @@ def _save(job: Job, work: Work, fitted: Fitted, split: Split, comparison: Compar
         "versions": versions(),
     }
     sources = embedding_sources(job, work.recipe.modalities)
-    judged: dict[str, Any] = comparison.as_json()
-    fusion = save(
-        fusion_folder(job), fitted.fusion_spec, fitted.fusion, sources=sources, card={**card, "metrics": judged}
-    )
+    judged: dict[str, Any] = labels.comparison.as_json()
+    metrics = {**card, "metrics": judged}
+    fusion = save(fusion_folder(job), fitted.fusion_spec, fitted.fusion, sources=sources, card=metrics)
     for name, head in fitted.heads.items():
         own = {key: [row for row in rows if row["head"] == name] for key, rows in judged.items()}
-        save(
-            head_folder(job, name),
-            fitted.head_specs[name],
-            head,
-            sources={FUSED: fusion},
-            card={**card, "metrics": own},
-        )
+        spec, metrics = fitted.head_specs[name], {**card, "metrics": own}
+        save(head_folder(job, name), spec, head, sources={FUSED: fusion}, card=metrics)

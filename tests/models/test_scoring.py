@@ -13,7 +13,6 @@ import torch
 from models.artifacts import save
 from models.errors import ConfigError
 from models.fusion.weighted_sum import WeightedSumSpec
-from models.heads._decision import DecisionNetwork
 from models.heads._policy import row_uniforms
 from models.heads.q_learning import QLearningHeadSpec
 from models.heads.regressor import RegressorSpec
@@ -47,10 +46,9 @@ def decide(
     spec = QLearningHeadSpec(action="a", reward="r", hidden=2, epsilon=epsilon, allowed=column)
     spec = spec.with_actions(pa.array(ACTIONS), FUSION)
     head = spec.build()
-    assert isinstance(head, DecisionNetwork)
     with torch.no_grad():  # the last layers' weights are 0: what remains is their bias
-        head.preferences[-1].bias.copy_(torch.tensor([1.0, 3.0, 2.0]))
-        head.values[-1].bias.copy_(torch.tensor([10.0, 20.0, 30.0]))
+        head.get_parameter("preferences.4.bias").copy_(torch.tensor([1.0, 3.0, 2.0]))
+        head.get_parameter("values.4.bias").copy_(torch.tensor([10.0, 20.0, 30.0]))
     save(folder, spec, head, sources={}, card={})
     score = ScoreSpec(heads={"offer": str(folder)}, key="id", occasion=occasion)
     lists = [None] * rows if allowed is None else allowed

@@ -83,6 +83,49 @@ def test_shares_sum_to_one(share: float, good: bool) -> None:
     )
 
 
+def _decided(actions: list[str | None], chances: list[float]) -> list[str]:
+    """What is said of a policy's columns, which knows `call` and `mail`."""
+    columns = {"action_offer": pa.array(actions, pa.string()), "prob_offer": pa.array(chances, pa.float32())}
+    batch = pa.RecordBatch.from_pydict({"id": pa.array(range(len(actions))), **columns})
+    return RowChecks("id", actions={"offer": ("call", "mail")}).check(PATH, batch)
+
+
+def test_good_decisions_pass() -> None:
+    """Every action with a probability in (0, 1]; where nothing was allowed, none with 0."""
+    assert _decided(["call", "mail", "", "mail"], [1.0, 0.025, 0.0, 1e-30]) == []
+
+
+@pytest.mark.parametrize("chance", [0.0, -0.1, 1.001, np.nan, np.inf])
+def test_a_probability_that_cannot_be_is_named(chance: float) -> None:
+    """Next month's evaluation divides by it."""
+    sentence = f"column 'prob_offer' must be above 0 and at most 1, and 0 where there is no action; got {chance:.6g}, "
+
+    assert f"part.parquet: {sentence}and 1 such rows" in _decided(["call", "mail"], [chance, 0.5])
+
+
+def test_no_action_has_no_probability() -> None:
+    """Nothing was drawn."""
+    [sentence] = _decided(["", "call"], [0.5, 0.5])
+
+    assert "0 where there is no action; got 0.5, and 1 such rows" in sentence
+
+
+def test_an_action_that_the_policy_does_not_know_is_named() -> None:
+    """It cannot have been drawn."""
+    [sentence] = _decided(["call", "sms"], [0.5, 0.5])
+
+    assert sentence == "part.parquet: column 'action_offer' must hold one of call, mail, or '' for none; got 'sms'"
+
+
+def test_a_policys_columns_must_be_there() -> None:
+    """The manifest says that it decided."""
+    batch = pa.RecordBatch.from_pydict({"id": pa.array([1]), "action_offer": pa.array(["call"])})
+
+    [sentence] = RowChecks("id", actions={"offer": ("call",)}).check(PATH, batch)
+
+    assert "column 'prob_offer' must be there, since a policy decided" in sentence
+
+
 @pytest.mark.parametrize("keys", [pa.array([1, 2, 1]), pa.array([b"a", b"b", b"a"]), pa.array(["ä", "b", "ä"])])
 def test_repeated_keys_are_counted(keys: pa.Array) -> None:
     """Of any type, over batches."""

@@ -15,6 +15,7 @@ import pytest
 
 from models.arrow import Float32
 from models.batch import OpSpec
+from models.columns import with_issues
 from models.encoders.base import Encoder
 from models.errors import TemporaryError
 from models.ops import FuseOp
@@ -123,6 +124,50 @@ def test_quarantine_holds_the_record_as_it_was_read(tmp_path: Path) -> None:
     record = done.quarantine.column("record").combine_chunks()
     assert record.field("note").cast(pa.binary()).to_pylist() == [b"\xff\xfe"]
     assert record.field("city").to_pylist() == ["Bonn"]
+
+
+class DoubtSpec(OpSpec):
+    """Stands for heads: every second row gets the code `offer.nothing_allowed`; a row of `poison` cannot be scored."""
+
+    kind: ClassVar[str] = "doubt"
+
+    def output_schema(self, schema: pa.Schema) -> pa.Schema:
+        """As it was."""
+        return schema
+
+    def build(self) -> Doubt:
+        """The op."""
+        return Doubt()
+
+
+class Doubt:
+    """See `DoubtSpec`."""
+
+    def output_schema(self, schema: pa.Schema) -> pa.Schema:
+        """As it was."""
+        return schema
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The batch with the codes."""
+        if "poison" in batch.column("note").to_pylist():
+            raise ValueError("poison")
+        numbers = [int(key[1:]) for key in batch.column("id").to_pylist()]
+        return with_issues(batch, {"offer.nothing_allowed": np.array([number % 2 == 0 for number in numbers])})
+
+
+def test_what_heads_say_is_counted_once_and_of_published_rows(tmp_path: Path) -> None:
+    """Rows 0, 2 and 4, of which 4 cannot be scored; what the cleaner said of row 2 is not counted a second time."""
+    notes = ["fine", "fine", "   ", "fine", "poison", "fine"]
+    folder = write_folder(tmp_path, {"a.parquet": customers(0, 6, note=notes)})
+
+    done = process(folder, limits=Limits(batch_rows=4), score=DoubtSpec())
+
+    assert done.part.counts.issues == {"note.empty": 1, "offer.nothing_allowed": 2}
+    assert done.part.counts.examples["offer.nothing_allowed"] == "c0"
+    assert done.rows.column("issues").to_pylist() == [
+        *(["offer.nothing_allowed"], [], ["note.empty", "offer.nothing_allowed"], [], [])
+    ]
+    assert done.reasons == {4: ("score", "row.failed")}
 
 
 def test_absent_and_unusable_modalities_are_counted_apart(tmp_path: Path) -> None:
