@@ -57,6 +57,13 @@ class Examples:
         """Numbers of the rows that have at least one modality."""
         return self.mask.any(dim=1).nonzero().squeeze(1).numpy()
 
+    def patterns(self) -> dict[str, Bool]:
+        """The modalities that a row has, joined by `+` -> `[N]` the rows that have these; most frequent first."""
+        names = np.array(list(self.inputs))
+        patterns, which, counts = np.unique(self.mask.numpy(), axis=0, return_inverse=True, return_counts=True)
+        order = np.argsort(-counts, kind="stable")
+        return {"+".join(names[patterns[index]]): which == index for index in order}
+
 
 @dataclass(frozen=True)
 class Split:

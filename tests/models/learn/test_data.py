@@ -120,3 +120,15 @@ def test_one_modality_alone_keeps_rows_and_width() -> None:
     assert review.x.shape == (20, 1, 4)
     assert torch.equal(review.mask[:, 0], rows.mask[:, 1])
     assert review.present().tolist() == rows.mask[:, 1].nonzero().squeeze(1).tolist()
+
+
+def test_patterns_name_what_rows_have() -> None:
+    """Most frequent first; every row is in one."""
+    rows = examples(200, absent=0.3)
+    patterns = rows.patterns()
+    complete = rows.mask.all(dim=1).numpy()
+    assert patterns["photo+review+visits"].tolist() == complete.tolist()
+    counts = [where.sum() for where in patterns.values()]
+    assert counts == sorted(counts, reverse=True)
+    assert sum(counts) == 200
+    assert patterns["photo"].tolist() == (rows.mask.numpy() == [True, False, False]).all(axis=1).tolist()
