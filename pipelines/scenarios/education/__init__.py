@@ -1,0 +1,1 @@
+"""Pupils: how far they have come, and which course is next."""

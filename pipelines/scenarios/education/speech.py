@@ -1,0 +1,145 @@
+"""A spoken answer: tempo and pauses show fluency; a bright, loud voice that falls at the end shows confidence."""
+
+from __future__ import annotations
+
+import io
+from functools import cache
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from pipelines.scenarios.streams import Floats
+
+Sound: TypeAlias = npt.NDArray[np.float32]
+
+SECONDS = (0.9, 1.5)
+RATES = ((8_000, 0.35), (16_000, 0.84), (22_050, 0.93), (44_100, 0.97), (48_000, 1.0))  # Hz, cumulative shares
+BASE_RATE = 16_000  # Hz; everything is synthesized at this rate and then resampled
+_STEREO = 0.12
+_FLAC = 0.7
+# First three formants in Hz of the vowels i, e, a, o, u, ə (Peterson & Barney 1952, means of children, rounded).
+_VOWELS = np.array(
+    [[370, 3200, 3730], [690, 2610, 3570], [1030, 1370, 3170], [680, 1060, 3180], [430, 1170, 3260], [560, 1800, 3000]]
+)
+_BANDWIDTHS = np.array([80.0, 120.0, 180.0])  # Hz
+_FRAME, _HOP = 512, 256  # 32 ms with half overlap: formants move from syllable to syllable
+_WINDOW = np.hanning(_FRAME + 1)[:-1].astype(np.float32)  # sums to 1 at half overlap
+_FREQUENCIES = np.fft.rfftfreq(_FRAME, 1 / BASE_RATE)  # [257] Hz
+_OCTAVES = np.log2(np.maximum(_FREQUENCIES, 125) / 700)  # [257] above 700 Hz
+
+
+class Rhythm(NamedTuple):
+    """When which syllable is spoken."""
+
+    syllable: npt.NDArray[np.int64]
+    """`[n]` the syllable that each sample belongs to, its pause included."""
+    place: Sound
+    """`[n]` how far into its syllable each sample is; from 1 on it is the pause that follows."""
+    syllables: int
+
+
+def draw(shown: Floats, rng: np.random.Generator) -> bytes:
+    """An encoded sound of a standardized view `[2]` (fluency, confidence): WAV or FLAC, 0.9 to 1.5 s long."""
+    fluency, confidence = np.clip(shown, -2.6, 2.6).tolist()
+    samples = int(rng.uniform(*SECONDS) * BASE_RATE)
+    rhythm = _rhythm(fluency, samples, rng)
+    voice = _through_formants(_source(confidence, rhythm, rng), confidence, rhythm, rng)
+    voice = voice * _swell(rhythm)
+    voice *= np.float32(1 / np.abs(voice).max())
+    noise = np.float32(10 ** ((-34 - 6 * confidence + rng.normal(0, 1.5)) / 20))  # a low voice drowns in the room
+    voice += noise * _noise(samples, rng)
+    voice *= np.float32(rng.uniform(0.3, 0.9)) / np.abs(voice).max()
+    return _encode(voice, rng)
+
+
+def _rhythm(fluency: float, samples: int, rng: np.random.Generator) -> Rhythm:
+    """Halting answers have two syllables per second and pauses as long; fluent ones eight that follow on each other."""
+    length = np.exp(-1.45 - 0.25 * fluency + rng.normal(0, 0.04)) * BASE_RATE  # a syllable's samples
+    pause = np.clip(0.42 - 0.16 * fluency, 0, 0.84)  # of a syllable's length, on average after every second one
+    count = int(samples / length) + 3
+    spoken = length * np.exp(rng.normal(0, 0.12, count))
+    total = spoken + length * pause * (1 + (-1.0) ** np.arange(count))
+    ends = np.cumsum(total) - rng.uniform(0, 0.5) * length
+    at = np.arange(samples)
+    syllable = np.searchsorted(ends, at, side="right")
+    starts = ends - total
+    return Rhythm(syllable, ((at - starts[syllable]) / spoken[syllable]).astype(np.float32), count)
+
+
+def _source(confidence: float, rhythm: Rhythm, rng: np.random.Generator) -> Sound:
+    """The glottis `[n]`: slope of a raised-cosine pulse that is open for 60 % of each period, and breath through it."""
+    base = np.exp(rng.normal(np.log(230), 0.12))  # Hz: a child's voice
+    end = np.linspace(-1, 1, len(rhythm.place))  # over the answer
+    melody = 1 + rng.normal(0, 0.06, rhythm.syllables)[rhythm.syllable] - 0.07 * confidence * end  # who doubts, asks
+    phase = np.cumsum(base * melody / BASE_RATE)
+    phase = (phase - np.floor(phase)).astype(np.float32) / np.float32(0.6)
+    is_open = phase < 1
+    slope = np.sin(np.float32(2 * np.pi) * phase) * is_open * np.float32(base / BASE_RATE * np.pi / 0.6)
+    return np.asarray(slope + np.float32(0.006) * _noise(len(phase), rng) * (np.float32(0.3) + is_open))
+
+
+def _through_formants(source: Sound, confidence: float, rhythm: Rhythm, rng: np.random.Generator) -> Sound:
+    """Each frame filtered by its syllable's vowel, and tilted: who raises his voice has more of the high ones."""
+    tract = np.exp(rng.normal(0, 0.05))  # shorter vocal tracts shift all formants up
+    responses = _responses(tract * _VOWELS)  # [V, 257]
+    vowel = rng.integers(len(_VOWELS), size=rhythm.syllables)[rhythm.syllable]
+    tilt = 10 ** (3.0 * confidence * _OCTAVES / 20)
+    padded = np.concatenate([np.zeros(_HOP, np.float32), source, np.zeros(_FRAME, np.float32)])
+    frames = np.lib.stride_tricks.sliding_window_view(padded, _FRAME)[::_HOP]  # [F, 512]
+    middles = np.minimum(np.arange(len(frames)) * _HOP, len(source) - 1)
+    filters = (responses * tilt).astype(np.float32)[vowel[middles]]  # [F, 257]
+    filtered = np.fft.irfft(np.fft.rfft(frames * _WINDOW) * filters).astype(np.float32)  # [F, 512]
+    halves = np.zeros((len(frames) + 1, _HOP), dtype=np.float32)
+    halves[:-1] += filtered[:, :_HOP]
+    halves[1:] += filtered[:, _HOP:]
+    return halves.reshape(-1)[_HOP : _HOP + len(source)]
+
+
+def _responses(formants: Floats) -> Floats:
+    """Magnitude `[S, 257]` of second-order resonators in series at formants `[S, 3]`, each 1 at 0 Hz."""
+    f, center, width = _FREQUENCIES, formants[..., None], _BANDWIDTHS[:, None]
+    gain = center**2 / np.sqrt((center**2 - f**2) ** 2 + (width * f) ** 2)  # [S, 3, 257]
+    product: Floats = gain.prod(axis=1)
+    return product
+
+
+def _swell(rhythm: Rhythm) -> Sound:
+    """Each syllable swells and fades `[n]`; in a pause nothing is heard."""
+    inside = np.clip(rhythm.place, 0, 1)
+    return np.asarray(np.sqrt(4 * inside * (1 - inside)))
+
+
+@cache
+def _noise_tape() -> Sound:
+    """Noise to cut pieces from (16 s): drawing it anew for every sound would take a quarter of all the time."""
+    return np.random.default_rng(0).standard_normal(1 << 18, dtype=np.float32)
+
+
+def _noise(samples: int, rng: np.random.Generator) -> Sound:
+    """White noise `[n]` of standard deviation 1."""
+    start = int(rng.integers((1 << 18) - samples))
+    return _noise_tape()[start : start + samples]
+
+
+def resample(sound: Sound, rate: int) -> Sound:
+    """From BASE_RATE to `rate` by cutting or padding the spectrum: exact for a band-limited sound."""
+    if rate == BASE_RATE:
+        return sound
+    # A multiple of 320 keeps the new length whole at every rate of RATES and the FFT fast.
+    padded = np.pad(sound, (0, -len(sound) % 320))
+    length = len(padded) * rate // BASE_RATE
+    spectrum = np.fft.rfft(padded)[: length // 2 + 1]
+    return np.asarray(np.fft.irfft(spectrum, length) * np.float32(rate / BASE_RATE))
+
+
+def _encode(sound: Sound, rng: np.random.Generator) -> bytes:
+    chance, is_stereo, is_flac, left = rng.random(4)
+    rate = next(rate for rate, share in RATES if chance < share)
+    sound = np.clip(resample(sound, rate), -0.999, 0.999)
+    if is_stereo < _STEREO:
+        sound = np.stack([sound * (0.5 + 0.5 * left), sound * (1 - 0.5 * left)], axis=1)  # [n, 2]
+    out = io.BytesIO()
+    soundfile.write(out, sound, rate, format="FLAC" if is_flac < _FLAC else "WAV", subtype="PCM_16")
+    return out.getvalue()
