@@ -54,6 +54,7 @@ setup(
         "soundfile>=0.13",
         "soxr>=0.5",
         "torch>=2.10",
+        "tokenizers>=0.22",
         "transformers>=5.3",
         "typer>=0.15",
     ],

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -116,8 +116,12 @@ def load_config(folder: str | Path) -> Config:
     return Config(spec, sources, _fingerprint(raw, _read(folder, WEIGHTS)))
 
 
-def load(folder: str | Path) -> Loaded:
+def load(folder: str | Path, build: Callable[[Spec[Any]], nn.Module] = lambda spec: spec.build()) -> Loaded:
     """Rebuild an artifact's module and load its weights.
+
+    Args:
+        folder: the artifact's folder.
+        build: from the Spec to the module with weights as yet untrained, where that is not what `Spec.build` gives.
 
     Raises:
         ConfigError: as `load_config`.
@@ -128,7 +132,7 @@ def load(folder: str | Path) -> Loaded:
 
     folder = Path(folder)
     config = load_config(folder)
-    module: nn.Module = config.spec.build()
+    module = build(config.spec)
     try:
         weights = from_bytes(_read(folder, WEIGHTS))
     except SafetensorError as error:

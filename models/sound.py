@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
-from models.arrow import Float32, Int64
+from models.arrow import Float32, Int64, list_parts
 from models.segments import Float64
 
 CHUNK_FRAMES = 2048  # frames transformed at a time: 2048·512·4 bytes = 4 MiB
@@ -113,3 +114,16 @@ def frames_at(samples: Float32, starts: Int64, window: int) -> Float32:
     """`[F, window]` samples from each start on, copied."""
     framed: Float32 = np.lib.stride_tricks.sliding_window_view(samples, window)[starts]  # [f, window]
     return framed
+
+
+def filled_up(sounds: pa.Array, shortest: int) -> tuple[Float32, Int64]:
+    """Samples of all sounds (list<float32>) and `[n + 1]` offsets; zeros stand behind one of less than `shortest`."""
+    values, offsets = list_parts(sounds)
+    samples = values.to_numpy(zero_copy_only=False)
+    lengths = np.diff(offsets)
+    if (lengths >= shortest).all():
+        return samples, offsets
+    longer = np.concatenate([[0], np.cumsum(np.maximum(lengths, shortest))])
+    out = np.zeros(longer[-1], dtype=np.float32)
+    out[np.repeat(longer[:-1] - offsets[:-1], lengths) + np.arange(len(samples))] = samples
+    return out, longer

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from models.encoders.base import EncoderSpec
 from models.errors import ConfigError, Problem
+from models.learn.encoder_learner import EncoderLearnerSpec
 from models.schema import (
     CREATED_TIMESTAMP,
     EVENT_TIMESTAMP,
@@ -139,7 +140,7 @@ class _Parser:
         modalities = self._modalities(input_)
         fusion = self._fusion(modalities)
         heads = self._named("heads", "head")
-        training = self._section("training", Training) if self._source.get("training") is not None else None
+        training = self._training() if self._source.get("training") is not None else None
         output = self._section("output", ParquetSinkSpec)
         quarantine = self._section("quarantine", Quarantine)
         workers = self._section("workers", WorkersSpec)
@@ -185,8 +186,21 @@ class _Parser:
             if self._source.get(key) is None:
                 self._problem(key, "is missing and must be given")
 
-    def _section(self, key: str, cls: type[S]) -> S | None:
-        value = self._source.get(key)
+    def _training(self) -> Training | None:
+        """The training section, in which the learner of encoders is one of several kinds."""
+        value = self._source["training"]
+        if not isinstance(value, Mapping) or value.get("encoders") is None:
+            return self._section("training", Training)
+        path = "training.encoders"
+        learner = self._component("learner", path, value["encoders"])
+        if learner is not None and not isinstance(learner, EncoderLearnerSpec):
+            self._problem(f"{path}.kind", f"must be contrastive or labels; got {learner.kind!r}")
+            learner = None
+        others = {key: setting for key, setting in value.items() if key != "encoders"}
+        return self._section("training", Training, others if learner is None else {**others, "encoders": learner})
+
+    def _section(self, key: str, cls: type[S], value: object = None) -> S | None:
+        value = self._source.get(key) if value is None else value
         if value is None and key in _REQUIRED:
             return None  # said already
         if value is not None and not isinstance(value, Mapping):

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from models.learn.data import Examples, Split, read_examples, split_by_group
+from models.learn.split import Parts
 from pipelines import recipes
+from pipelines.encoders import learned_encoders
 from pipelines.execute import Outcome, Work, execute, plan_work
 from pipelines.fit import plan_history
 from pipelines.job import Job
@@ -39,7 +43,15 @@ def read_split(job: Job, work: Work) -> Split:
     split = training.split
     widths = {name: m.encoder.output_dim for name, m in job.modalities.items()}
     examples: Examples = read_examples(work.features, widths, job.head_columns(), split.by)
+    examples = examples.take(np.flatnonzero(~parts(job).encoders(examples.groups)))
     return split_by_group(examples, split.held_out, VALIDATION, split.seed)
+
+
+def parts(job: Job) -> Parts:
+    """How the history's groups are shared out, between encoders too where some learn."""
+    training = job.need_training("train")
+    split = training.split
+    return Parts(split.held_out, VALIDATION, split.seed, training.encoders.share if learned_encoders(job) else 0.0)
 
 
 def _anything(_ledger: Ledger) -> None:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, field_validator
 
 from models.encoders.base import EncoderSpec
 from models.errors import ConfigError, Problem
+from models.learn.encoder_learner import EncoderLearnerSpec
+from models.learn.labels import LabelsSpec
 from models.learn.supervised import SupervisedSpec
 from models.spec import JobPath
 from transforms.modalities.base import ModalitySpec
@@ -78,6 +80,8 @@ class Training(Section):
     split: Split
     learner: SupervisedSpec = SupervisedSpec()
     """How fusion and heads with labels are fitted; a decision head has a learner of its own."""
+    encoders: InstanceOf[EncoderLearnerSpec] = LabelsSpec()
+    """How encoders that learn are fitted, and to which share of the groups."""
     workers: int = Field(default=1, ge=1, le=64)
     """Processes that train a decision head together."""
 

@@ -12,6 +12,8 @@ import pyarrow as pa
 
 from models.artifacts import CONFIG
 from models.batch import OpSpec
+from models.encoders._learned import LearnedEncoderSpec
+from models.encoders.base import EncoderSpec
 from models.errors import ConfigError, Problem, UsageError
 from models.heads._decision_spec import DecisionHeadSpec
 from models.heads._spec import LabelHeadSpec
@@ -89,6 +91,11 @@ def fusion_folder(job: Job) -> Path:
 def head_folder(job: Job, head: str) -> Path:
     """Where `train` keeps a head."""
     return job.artifacts / "heads" / head
+
+
+def encoder_folder(job: Job, modality: str) -> Path:
+    """Where `train` keeps an encoder that learns."""
+    return job.artifacts / "encoders" / modality
 
 
 def policy_places(job: Job, head: str) -> Places:
@@ -193,20 +200,20 @@ def with_statistics(job: Job, modalities: Mapping[str, ModalitySpec]) -> dict[st
 def embedding_recipe(job: Job, schema: pa.Schema, keep: tuple[str, ...]) -> Recipe:
     """The recipe that stops after the embeddings: what fusion and heads are trained on."""
     modalities = with_statistics(job, resolved_modalities(job, schema, str(job.need_training("train").path)))
-    encoders = {name: m.encoder for name, m in job.modalities.items()}
+    found = encoders(job, modalities)
     return Recipe(
         schema=schema,
         key=job.input.key,
         event_timestamp=job.input.event_timestamp,
         keep=keep,
         modalities=modalities,
-        encoders=encoders,
+        encoders=found,
         fuse=None,
         score=None,
         fused_dim=0,
         score_fields=(),
         interval=(HISTORY.start, HISTORY.end),
-        fingerprint=digest(_fingerprints(job, modalities, None, None)),
+        fingerprint=digest(_fingerprints(modalities, found, None, None)),
         unique_keys=False,
         limits=job.execution.limits(),
     )
@@ -220,6 +227,7 @@ def nightly_recipe(job: Job, schema: pa.Schema, interval: Interval) -> Recipe:
     """
     missing = nightly_problems(job.heads, schema)
     modalities = with_statistics(job, resolved_modalities(job, schema, "the input", job.output.keep, missing))
+    found = encoders(job, modalities)
     fuse = fusion_op(job, modalities)
     score = score_op(job, fuse, modalities, interval)
     return Recipe(
@@ -228,23 +236,43 @@ def nightly_recipe(job: Job, schema: pa.Schema, interval: Interval) -> Recipe:
         event_timestamp=job.input.event_timestamp,
         keep=job.output.keep,
         modalities=modalities,
-        encoders={name: m.encoder for name, m in job.modalities.items()},
+        encoders=found,
         fuse=fuse,
         score=score,
         fused_dim=job.fusion.dim,
         score_fields=tuple(score.output_fields()) if score is not None else (),
         interval=(interval.start, interval.end),
-        fingerprint=digest(_fingerprints(job, modalities, fuse, score)),
+        fingerprint=digest(_fingerprints(modalities, found, fuse, score)),
         limits=job.execution.limits(),
     )
 
 
+def encoders(job: Job, modalities: Mapping[str, ModalitySpec]) -> dict[str, EncoderSpec]:
+    """Modality -> its encoder; those that learn as they were trained.
+
+    Args:
+        job: the job.
+        modalities: with their fitted statistics.
+
+    Raises:
+        ConfigError: an encoder was not trained, or on values that were cleaned otherwise; all of them at once.
+    """
+    found, problems = {name: job.modalities[name].encoder for name in modalities}, []
+    for name, encoder in found.items():
+        if isinstance(encoder, LearnedEncoderSpec):
+            try:
+                found[name] = encoder.with_artifact(encoder_folder(job, name), modalities[name].fingerprint())
+            except ConfigError as error:
+                problems += error.at(f"modalities.{name}.encoder").problems
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
 def embedding_sources(job: Job, modalities: Mapping[str, ModalitySpec]) -> dict[str, str]:
     """Modality -> fingerprint of what makes its embeddings: cleaning with its statistics, and the encoder."""
-    return {
-        name: digest([spec.fingerprint(), job.modalities[name].encoder.fingerprint()])
-        for name, spec in modalities.items()
-    }
+    found = encoders(job, modalities)
+    return {name: digest([spec.fingerprint(), found[name].fingerprint()]) for name, spec in modalities.items()}
 
 
 @contextmanager
@@ -310,17 +338,20 @@ def require_label_heads(job: Job, fuse: FuseSpec) -> None:
             trained.require_sources(fuse.fingerprint(), {})
 
 
-def fingerprints(job: Job, recipe: Recipe) -> dict[str, object]:
+def fingerprints(recipe: Recipe) -> dict[str, object]:
     """Fingerprints of everything that decides a published number, for the manifest."""
-    return _fingerprints(job, recipe.modalities, recipe.fuse, recipe.score)
+    return _fingerprints(recipe.modalities, recipe.encoders, recipe.fuse, recipe.score)
 
 
 def _fingerprints(
-    job: Job, modalities: Mapping[str, ModalitySpec], fuse: OpSpec | None, score: OpSpec | None
+    modalities: Mapping[str, ModalitySpec],
+    found: Mapping[str, EncoderSpec],
+    fuse: OpSpec | None,
+    score: OpSpec | None,
 ) -> dict[str, object]:
     return {
         "modalities": {name: spec.fingerprint() for name, spec in modalities.items()},
-        "encoders": {name: m.encoder.fingerprint() for name, m in job.modalities.items()},
+        "encoders": {name: encoder.fingerprint() for name, encoder in found.items()},
         "fusion": fuse.fingerprint() if fuse is not None else "",
         "heads": score.fingerprint() if score is not None else "",
     }

@@ -108,7 +108,7 @@ def details_of(work: Work) -> Mapping[str, Any]:
         "precision": "float32",
         "tolerance": _TOLERANCE,
         "versions": versions(),
-        "fingerprints": recipes.fingerprints(job, work.recipe),
+        "fingerprints": recipes.fingerprints(work.recipe),
         "heads": {name: head.kind for name, head in job.heads.items()},
         "policies": {name: recorded(name, recipes.policy_places(job, name)) for name in deciding},
         "modalities": {name: m.spec.kind for name, m in job.modalities.items()},

@@ -31,6 +31,7 @@ from models.sound import (
     PITCH_HOP_SECONDS,
     Pitch,
     PitchTracker,
+    filled_up,
     frame_starts,
     frames_at,
     hann,
@@ -71,7 +72,7 @@ class LogMelEncoder:
         return np.concatenate(parts) if parts else np.zeros((0, self.dim), dtype=np.float32)
 
     def _encode(self, sounds: pa.Array) -> Float32:
-        samples, offsets = _padded(sounds, self.pitch.shortest)
+        samples, offsets = filled_up(sounds, self.pitch.shortest)
         starts, frames = frame_starts(offsets, self.window, self.hop)
         mel, spectrum = self._analyse(samples, starts)
         pitch = self.pitch(samples, offsets)
@@ -263,18 +264,6 @@ def _onsets(flags: Bool, offsets: Int64) -> Float64:
     filled = offsets[:-1]
     turned[filled] = flags[filled]
     return segment_sum(turned.astype(np.float64), offsets)
-
-
-def _padded(sounds: pa.Array, shortest: int) -> tuple[Float32, Int64]:
-    values, offsets = list_parts(sounds)
-    samples = values.to_numpy(zero_copy_only=False)
-    lengths = np.diff(offsets)
-    if (lengths >= shortest).all():
-        return samples, offsets
-    longer = np.concatenate([[0], np.cumsum(np.maximum(lengths, shortest))])
-    out = np.zeros(longer[-1], dtype=np.float32)
-    out[np.repeat(longer[:-1] - offsets[:-1], lengths) + np.arange(len(samples))] = samples
-    return out, longer
 
 
 def _chunks(sounds: pa.Array, samples: int) -> Iterator[pa.Array]:

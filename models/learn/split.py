@@ -14,7 +14,7 @@ from models.arrow import Bool
 
 @dataclass(frozen=True)
 class Parts:
-    """Training, validation and held-out rows: each group, with all its rows, belongs to exactly one of them."""
+    """Training, validation, held-out and encoders' rows: each group, with all its rows, belongs to exactly one part."""
 
     held_out_share: float
     """Share of groups kept back for the final comparison, in (0, 1)."""
@@ -22,6 +22,13 @@ class Parts:
     """Share of the *other* groups on which training is stopped and calibrated, in (0, 1)."""
     seed: int
     """Another seed gives another split."""
+    encoder_share: float = 0.0
+    """Share of the groups that are not held out from which encoders learn; nothing that reads embeddings may."""
+
+    def encoders(self, groups: pa.Array) -> Bool:
+        """`[N]` rows that encoders learn from: of these, embeddings look better than they are."""
+        mine: Bool = group_positions(groups, f"encoders {self.seed}") < self.encoder_share
+        return mine & ~self.held_out(groups)
 
     def held_out(self, groups: pa.Array) -> Bool:
         """`[N]` rows that nothing is fitted to."""
@@ -30,11 +37,11 @@ class Parts:
     def validation(self, groups: pa.Array) -> Bool:
         """`[N]` rows on which training is stopped."""
         near: Bool = group_positions(groups, f"validation {self.seed}") < self.validation_share
-        return near & ~self.held_out(groups)
+        return near & ~self.held_out(groups) & ~self.encoders(groups)
 
     def training(self, groups: pa.Array) -> Bool:
         """`[N]` rows that are learned from."""
-        return ~self.held_out(groups) & ~self.validation(groups)
+        return ~self.held_out(groups) & ~self.validation(groups) & ~self.encoders(groups)
 
 
 def held_out_mask(groups: pa.Array, held_out: float, seed: int) -> Bool:
