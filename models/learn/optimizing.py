@@ -189,4 +189,4 @@ def _optimizer(parameters: list[nn.Parameter], spec: StepSpec) -> torch.optim.Op
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": spec.weight_decay},
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=spec.learning_rate)
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=spec.learning_rate, fused=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import logging
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,7 +89,8 @@ def prepare(
         ConfigError: no training row can be learned from.
     """
     spec = head.with_scale(*_unit(head, train))
-    module = spec.build()
+    with seeded(spec.steps.seed):
+        module = spec.build()
     assert isinstance(module, DecisionNetwork)
     _start(module.fusion, fusion, train)
     device = resolve_device(spec.steps.device)
@@ -116,9 +118,11 @@ def warn_few_backups(what: str, steps: int, tau: float, gamma: float, train: Dec
     """Say so if values cannot have come from far enough.
 
     A target that takes over τ at each step has seen steps · τ backups, and a value from k steps ahead needs k of them;
-    γ^k < 5 % of it counts from 3/(1 − γ) steps on, and nothing counts from beyond the longest episode.
+    γ^k < 5 % of it counts from 3/(1 − γ) steps on, and where all episodes ended nothing from beyond the longest.
     """
-    needed = min(3 / (1 - gamma), float(np.bincount(train.episode).max())) if gamma else 0.0
+    cut_off = bool(((train.following < 0) & ~train.terminated).any())
+    longest = math.inf if cut_off else float(np.bincount(train.episode).max())
+    needed = min(3 / (1 - gamma), longest) if gamma else 0.0
     if steps * tau < needed:
         _LOG.warning(
             "%s: %d steps whose target takes over %g each make %.0f backups; values come from %.0f decisions ahead: "

@@ -51,16 +51,16 @@ class QLearner:
             course,
             prepared.checkpoints,
             team,
-            lambda: judge(prepared, branch),
+            lambda: judge(prepared, branch, self.spec.conservative),
         )
         history = stage.run()
         fit_values(prepared)
         return FittedPolicy(prepared.spec, prepared.module.cpu().eval(), history)
 
 
-def judge(prepared: Prepared, branch: Branch) -> Judged:
+def judge(prepared: Prepared, branch: Branch, conservative: float) -> Judged:
     """Value on validation rows of the policy that prefers what the branch says, with these preferences as the model."""
     q = prepared.seen.outputs(branch)
     policy = prepared.spec.policy(q, prepared.validation.allowed)
-    loss = regression_loss(prepared, q)
+    loss = regression_loss(prepared, q, conservative)
     return judged(prepared.validation, policy, prepared.in_units(q), prepared.spec.gamma, loss)

@@ -149,18 +149,28 @@ class BackupObjective(Objective):
         return known + self.backups.discount[rows] * values
 
 
-def regression_loss(prepared: Prepared, outputs: Float32) -> float | None:
-    """Half the mean squared error on validation rows where a value is a reward (γ = 0); else no loss measures it.
+def regression_loss(prepared: Prepared, outputs: Float32, conservative: float = 0.0) -> float | None:
+    """The loss on validation rows where a value is a reward (γ = 0); else no loss tells how good values are.
 
     Args:
         prepared: holds the rows.
         outputs: `[N, A]` on them.
+        conservative: α.
     """
     log, rows = prepared.validation, np.flatnonzero(prepared.validation.learnable)
     if prepared.spec.gamma or not len(rows):
         return None
     wanted = (log.reward[rows] - prepared.spec.reward_mean) / prepared.spec.reward_scale
-    return float(0.5 * np.square(outputs[rows, log.action[rows]] - wanted).mean())
+    chosen = outputs[rows, log.action[rows]]
+    held_down = logsumexp(np.where(log.allowed[rows], outputs[rows], FORBIDDEN)) - chosen
+    return float((0.5 * np.square(chosen - wanted) + conservative * held_down).mean())
+
+
+def logsumexp(values: Float32) -> Float32:
+    """`[n]` log Σ exp of `[n, A]`."""
+    top = values.max(axis=1)
+    summed: Float32 = top + np.log(np.exp(values - top[:, None]).sum(axis=1))
+    return summed
 
 
 @dataclass(frozen=True)
