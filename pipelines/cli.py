@@ -95,18 +95,23 @@ def fit(ctx: typer.Context, job: JobFile, overrides: Overrides = []) -> None:
 
 @app.command(context_settings=BEAM, epilog="Example: amalgam train job.yaml")
 def train(ctx: typer.Context, job: JobFile, overrides: Overrides = []) -> None:
-    """Train fusion and heads on the labelled history."""
+    """Train fusion, heads and policies on the history; publish a policy if it is better than what was logged."""
     from pipelines import commands
 
     commands.train(job, overrides, ctx.args)
 
 
-@app.command(context_settings=BEAM, epilog="Example: amalgam evaluate job.yaml")
-def evaluate(ctx: typer.Context, job: JobFile, overrides: Overrides = []) -> None:
-    """Held-out quality: each modality alone, all fused, the majority baseline."""
+@app.command(context_settings=BEAM, epilog="Example: amalgam evaluate job.yaml --out evaluation.html")
+def evaluate(
+    ctx: typer.Context,
+    job: JobFile,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write it as a page (HTML) too.")] = None,
+    overrides: Overrides = [],
+) -> None:
+    """Held-out quality: each modality alone, all fused, the baseline; and what policies are worth by the log."""
     from pipelines import commands
 
-    commands.evaluate(job, overrides, ctx.args)
+    commands.evaluate(job, overrides, out, ctx.args)
 
 
 @app.command(

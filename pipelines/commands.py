@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.errors import DataRefused, UsageError
+from models.errors import DataRefused, OutputError, UsageError
 from pipelines import tables
 from pipelines.config import load_job
 from pipelines.job import Job
@@ -58,11 +58,32 @@ def train(path: Path, overrides: Sequence[str], beam_args: Sequence[str]) -> Non
     say(train_models(load_job(path, overrides), beam_args).text())
 
 
-def evaluate(path: Path, overrides: Sequence[str], beam_args: Sequence[str]) -> None:
-    """Print the comparison on held-out rows."""
-    from pipelines.evaluate import evaluate as compare
+def evaluate(path: Path, overrides: Sequence[str], out: Path | None, beam_args: Sequence[str]) -> None:
+    """Print what models are worth on held-out rows; write it as a page too, if a file is named for it."""
+    from pipelines.evaluate import evaluate as judge
 
-    say(compare(load_job(path, overrides), beam_args).text())
+    job = load_job(path, overrides)
+    if out is not None:
+        _require_folder_of(out)  # before the work, not after it
+    evaluation = judge(job, beam_args)
+    say(evaluation.text())
+    if out is not None:
+        from pipelines.report.learning import learning_page
+
+        _write(out, learning_page(evaluation))
+        say(f"Wrote {out}")
+
+
+def _require_folder_of(file: Path) -> None:
+    if file.is_dir() or not file.parent.is_dir():
+        raise UsageError(f"--out must be a file in a folder that exists; got {str(file)!r}")
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{file} must be writable; got {error.strerror or error}") from error
 
 
 def run(path: Path, overrides: Sequence[str], date: str, start: str, end: str, beam_args: Sequence[str]) -> None:

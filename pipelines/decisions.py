@@ -18,13 +18,13 @@ from models.heads.base import DecisionHead, DecisionHeadSpec
 from models.learn.deciding import FittedPolicy
 from models.learn.decisions import Chosen, Decisions, read_actions, read_decisions
 from models.learn.fitting import Fitted
-from pipelines import tables
 from pipelines.execute import Work
 from pipelines.history import VALIDATION, parts
 from pipelines.job import Job
 from pipelines.policies import Clock, Places, now, require_trained, settle, told, verdict_on
 from pipelines.recipes import embedding_sources, policies, policy_places, problems_at
 from pipelines.run import versions
+from pipelines.worth import account
 
 Which: TypeAlias = Literal["published", "candidate"]
 
@@ -67,9 +67,7 @@ class Deciding:
 
     def text(self) -> str:
         """For people: a table for each policy, then which one decides."""
-        return "\n\n".join(
-            [*(tables.off_policy(j.head, j.which, j.spec.kind, j.judgement) for j in self.judged), self.told]
-        )
+        return "\n\n".join([*(account(j.head, j.which, j.spec.kind, j.judgement) for j in self.judged), self.told])
 
 
 class Log:

@@ -35,9 +35,13 @@ class Evaluation:
     """Fusion and heads with labels -> what training noted, with its `history`; policies have theirs."""
 
     def text(self) -> str:
-        """The comparison for people."""
-        labels = f"{comparison_text(self.comparison)}\n\nHeld out: {self.rows:,} rows, apart by {self.groups}"
-        return "\n\n".join([*([labels] if self.rows else []), *(policy.text() for policy in self.policies)])
+        """All of it for people."""
+        labels = [self.labels_text()] if self.rows else []
+        return "\n\n".join([*labels, *(policy.text() for policy in self.policies)])
+
+    def labels_text(self) -> str:
+        """The comparison of the heads with labels."""
+        return f"{comparison_text(self.comparison)}\n\nHeld out: {self.rows:,} rows, apart by {self.groups}"
 
 
 def evaluate(job: Job, beam_args: Sequence[str] = ()) -> Evaluation:

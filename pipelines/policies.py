@@ -13,6 +13,7 @@ from models.artifacts import CONFIG, Config, load_card, load_config, require_sou
 from models.errors import ConfigError, Problem
 from models.heads._decision_spec import DecisionHeadSpec
 from models.spec import Spec
+from pipelines.worth import sentence
 
 if TYPE_CHECKING:
     from models.evaluate.judgement import Judgement
@@ -60,19 +61,10 @@ def now() -> datetime:
 
 def verdict_on(head: DecisionHeadSpec, judgement: Judgement) -> Verdict:
     """Whether the head's `publish` rule lets a policy decide that was judged so."""
-    found = _in_words(judgement)
+    found = sentence(judgement)
     if head.publish == "if_better":
         return Verdict(judgement.better, found)
     return Verdict(head.publish == "always", f"publish is {head.publish!r}; {found}")
-
-
-def _in_words(judgement: Judgement) -> str:
-    """What counted, in one sentence."""
-    if judgement.refusals:
-        return f"its value cannot be told from the held-out log: {judgement.refusals[0]}"
-    low, logged = judgement.estimates[judgement.headline].interval.low, judgement.logging.value
-    against = "more than" if judgement.better else "which is not above"
-    return f"it is worth at least {low:.4g} (lower bound of 95 %), {against} the {logged:.4g} that was logged"
 
 
 def settle(

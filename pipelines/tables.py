@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import io
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -25,9 +24,6 @@ from transforms.sinks.base import Manifest
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
-
-    from models.evaluate.estimates import Estimate
-    from models.evaluate.judgement import Judgement
 
     Row: TypeAlias = Mapping[str, Any] | DataclassInstance
 Align: TypeAlias = Literal["left", "right"]
@@ -93,38 +89,6 @@ def records(rows: Sequence[Row], *, titles: Mapping[str, str] | None = None, wid
 def evaluation(rows: Sequence[Row], *, width: int | None = None) -> str:
     """Held-out comparison: one line for each thing compared, one column for each metric."""
     return records(rows, width=width) if rows else "Nothing was evaluated: no head with a label has held-out rows."
-
-
-def off_policy(head: str, which: str, kind: str, judgement: Judgement, *, width: int | None = None) -> str:
-    """What a policy is worth by a log of other decisions, or why that cannot be told."""
-    title = f"{head}: the {which} policy ({kind}) on {judgement.rows:,} held-out decisions"
-    if judgement.refusals:
-        return "\n".join([f"{title}: what it is worth cannot be told", *(f"  - {why}" for why in judgement.refusals)])
-    estimates = judgement.as_json()["estimates"]
-    assert isinstance(estimates, dict)
-    rows: list[list[object]] = [["as logged", *_estimate(judgement.logging), ""]]
-    for name, found in judgement.estimates.items():
-        note = "counts" if name == judgement.headline else "model-based" if estimates[name]["model_based"] else ""
-        rows.append([name.replace("_", " "), *_estimate(found), note])
-    rows.append([f"{judgement.headline.replace('_', ' ')} - as logged", *_estimate(judgement.gain), ""])
-    values = table(("estimate", "value", "95 % interval", ""), rows, ("left", "right", "left", "left"), width=width)
-    return f"{title} of {judgement.clusters:,} groups\n{values}\n{_support(judgement)}"
-
-
-def _estimate(found: Estimate) -> list[object]:
-    return [found.value, None if math.isnan(found.interval.low) else tuple(found.interval)]
-
-
-def _support(judgement: Judgement) -> str:
-    """How much the log says of this policy, in a sentence."""
-    found = judgement.support
-    assert found is not None  # or it would have been refused
-    of = "decisions" if judgement.episodes == judgement.rows else "episodes"
-    worth, largest = quantities.number(round(found.effective)), quantities.number(found.largest)
-    return (
-        f"The log is worth {worth} {of} of equal weight (of {judgement.episodes:,}); largest weight {largest}; mean "
-        f"weight {found.mean:.3f} ± {found.standard_error:.3f}, 1 expected."
-    )
 
 
 def plan(rows: Sequence[Row], *, width: int | None = None) -> str:

@@ -50,6 +50,15 @@ def records_calls(monkeypatch: pytest.MonkeyPatch, command: str) -> list[tuple[o
     return calls
 
 
+@pytest.mark.parametrize("out", ["", "none/page.html"], ids=["a folder", "in no folder"])
+def test_a_page_is_written_to_a_file_in_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str], out: str) -> None:
+    """Told before the work is done, not after it."""
+    code = cli.main(["evaluate", str(write_job(tmp_path)), "--out", str(tmp_path / out)])
+
+    assert code == 64
+    assert "--out must be a file in a folder that exists; got " in capsys.readouterr().err
+
+
 def assert_paragraph(text: str) -> None:
     """One paragraph by this program, with neither traceback nor colours."""
     assert text.startswith("amalgam: ")

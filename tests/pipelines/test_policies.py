@@ -11,11 +11,14 @@ import pytest
 
 from models.artifacts import load_card, load_config, save
 from models.errors import ConfigError, Problem
+from models.evaluate.base import Interval
+from models.evaluate.estimates import UNKNOWN, Estimate
+from models.evaluate.judgement import Judgement
 from models.heads._decision_spec import DecisionHeadSpec
 from models.learn.deciding import FittedPolicy
 from models.spec import component
 from pipelines.job import Job
-from pipelines.policies import Places, Verdict, settle, told
+from pipelines.policies import Places, Verdict, settle, told, verdict_on
 from pipelines.recipes import (
     embedding_sources,
     fusion_folder,
@@ -127,6 +130,55 @@ def test_the_rule_is_no_part_of_the_policy(tmp_path: Path) -> None:
     other = trained(job_of(tmp_path / "other", publish="always"), BETTER)
 
     assert load_config(one.published).fingerprint == load_config(other.published).fingerprint
+
+
+# The rule -----------------------------------------------------------------------------------------------------------
+
+
+def judged(low: float = 3.25, logged: float = 3.0, **changes: Any) -> Judgement:
+    """A judgement whose headline has this lower bound, beside what was logged."""
+    estimates = {"doubly_robust": Estimate(4.0, Interval(low, 5.0))}
+    counts = {"rows": 9, "left_out": 0, "clusters": 9, "episodes": 9, "gamma": 0.0, "estimated": 0, "cut": 0}
+    found: dict[str, Any] = {**counts, "refusals": [], "estimates": estimates, "logging": Estimate(logged, UNKNOWN)}
+    return Judgement(**{**found, **changes})
+
+
+def rule(publish: str, judgement: Judgement) -> tuple[bool, str]:
+    """What becomes of a policy that was judged so."""
+    spec = component("head", {**OFFER, "publish": publish})
+    assert isinstance(spec, DecisionHeadSpec)
+    return verdict_on(spec, judgement)
+
+
+@pytest.mark.parametrize(
+    ("publish", "low", "published", "words"),
+    [
+        ("if_better", 3.25, True, "it is worth at least 3.25 (lower bound of 95 %), more than the 3 that was logged"),
+        (
+            "if_better",
+            3.0,
+            False,
+            "it is worth at least 3 (lower bound of 95 %), which is not above the 3 that was logged",
+        ),
+        ("always", 2.0, True, "publish is 'always'; it is worth at least 2 (lower bound of 95 %), which is not above"),
+        ("never", 3.25, False, "publish is 'never'; it is worth at least 3.25 (lower bound of 95 %), more than the 3"),
+    ],
+)
+def test_the_lower_bound_must_be_above_the_log(publish: str, low: float, published: bool, words: str) -> None:
+    """Under `if_better`; the other rules ask nothing, and what was found is said all the same."""
+    found, reason = rule(publish, judged(low))
+
+    assert found == published
+    assert reason.startswith(words)
+
+
+@pytest.mark.parametrize(("publish", "published"), [("if_better", False), ("always", True), ("never", False)])
+def test_what_cannot_be_told_is_not_better(publish: str, published: bool) -> None:
+    """Whatever the numbers would have been; the first reason is given."""
+    found, reason = rule(publish, judged(refusals=["propensities must be known; got none", "another"]))
+
+    assert found == published
+    assert reason.endswith("its value cannot be told from the held-out log: propensities must be known; got none")
 
 
 # What a night asks --------------------------------------------------------------------------------------------------
