@@ -9,16 +9,14 @@ from pipelines import quantities
 from pipelines.meter import rows_per_second
 from pipelines.report import bars, histogram, listing, pace, plot, scatter
 from pipelines.report.background import background
+from pipelines.report.document import card, document
 from pipelines.report.flow import flow
-from pipelines.report.markup import Child, Markup, element, join
+from pipelines.report.markup import Markup, element, join
 from pipelines.report.sample import Sample
-from pipelines.report.style import style_sheet
 from transforms.ledger import UnitCounts
 from transforms.sinks.base import Manifest
 
 MOST_HISTOGRAMS = 12  # four rows of three; further heads and classes are named below them
-# The page loads and runs nothing: even markup that got past the escaping could do no harm.
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
 def page(manifest: Manifest, sample: Sample) -> Markup:
@@ -26,23 +24,23 @@ def page(manifest: Manifest, sample: Sample) -> Markup:
     counts, details = manifest.ledger.total(), manifest.details
     names = bars.modality_names(counts, sample.has)
     sections = [
-        _card(12, "Where the rows went", "Rows read = rows published + rows quarantined.", flow(counts)),
-        _card(6, "Modalities", "Of the published rows.", bars.presence(names, counts)),
-        _card(
+        card(12, "Where the rows went", "Rows read = rows published + rows quarantined.", flow(counts)),
+        card(6, "Modalities", "Of the published rows.", bars.presence(names, counts)),
+        card(
             6,
             "Weight in the fused vector",
             "Mean share of each modality; whiskers hold nine rows in ten.",
             bars.weights(names, sample.shares, sample.has),
         ),
         _scores(sample),
-        _card(
+        card(
             7,
             "Map of fused",
             "Rows that lie close together have similar fused vectors.",
             scatter.fused_map(sample),
         ),
         _pace(counts, details),
-        _card(
+        card(
             12,
             "Issues",
             "Values that were masked, cut or repaired, in all rows that were read.",
@@ -50,32 +48,13 @@ def page(manifest: Manifest, sample: Sample) -> Markup:
             long=True,
         ),
         _quarantine(counts),
-        _card(12, "Behind the numbers", None, background(manifest), long=True),
+        card(12, "Behind the numbers", None, background(manifest), long=True),
     ]
     grid = element("div", *(section for section in sections if section), class_="grid")
-    return _document(
+    return document(
         f"{manifest.run.job} · {manifest.run.date}",
         join([_header(manifest, counts), _key_figures(counts, details), grid, _footer(manifest)]),
     )
-
-
-def _document(title: str, content: Markup) -> Markup:
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        element("meta", name="color-scheme", content="light dark"),
-        element("title", f"{title} · Amalgam"),
-        element("style", Markup(style_sheet(scatter.checked_rules()))),
-    )
-    body = element("body", element("main", content))
-    return Markup(f"<!doctype html>\n{element('html', head, body, lang='en')}\n")
-
-
-def _card(width: int, title: str, subtitle: str | None, *content: Child, long: bool = False) -> Markup:
-    sub = element("p", subtitle, class_="sub") if subtitle else None
-    return element("section", element("h2", title), sub, *content, class_=f"card w{width}{' long' if long else ''}")
 
 
 def _header(manifest: Manifest, counts: UnitCounts) -> Markup:
@@ -142,15 +121,15 @@ def _scores(sample: Sample) -> Markup | None:
     )
     more = len(panels) - MOST_HISTOGRAMS
     rest = element("p", f"and {more} more", class_="note") if more > 0 else None
-    return _card(12, "Scores", "Dashed line: the median.", element("div", *shown, class_="small"), rest)
+    return card(12, "Scores", "Dashed line: the median.", element("div", *shown, class_="small"), rest)
 
 
 def _pace(counts: UnitCounts, details: Mapping[str, Any]) -> Markup:
     drawn = pace.throughput(details.get("throughput") or [])
     return element(
         "div",
-        _card(12, "Pace", "Rows per second over the run.", element("div", drawn, class_="paced")),
-        _card(12, "Time by stage", "Added over processes.", bars.stages(counts.seconds)),
+        card(12, "Pace", "Rows per second over the run.", element("div", drawn, class_="paced")),
+        card(12, "Time by stage", "Added over processes.", bars.stages(counts.seconds)),
         class_="w5 stack",
     )
 
@@ -166,7 +145,7 @@ def _issues(counts: UnitCounts) -> Markup:
 def _quarantine(counts: UnitCounts) -> Markup | None:
     if not counts.rows_quarantined:
         return None
-    return _card(
+    return card(
         12,
         "Quarantine",
         "Rows that were not published, kept whole for redrive.",

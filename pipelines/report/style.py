@@ -102,6 +102,14 @@ i.lost{background:var(--lost)}i.accent{background:var(--accent)}
 .box .whisker{top:6px;bottom:6px;background:var(--soft)}
 .box .half{border-radius:3px;min-width:2px}
 .box .middle{width:2px;margin-left:-1px;background:var(--card)}
+.box .reference{width:0;border-left:1.5px dashed var(--lost)}
+.box .point{width:9px;height:9px;top:2.5px;margin-left:-4.5px;border-radius:50%;background:var(--soft)}
+.box .point.main{background:var(--accent)}
+.forest + .note{margin-top:8px;font-size:13px}
+.refused{border-left:3px solid var(--lost);padding-left:12px;margin-bottom:14px}
+.refused ul{margin:4px 0 0;padding-left:20px;color:var(--soft)}
+.matrix th:first-child{width:1%}
+.matrix td{border-bottom:1px solid var(--card);border-right:1px solid var(--card)}
 .swatch{display:inline-block;width:10px;height:10px;border-radius:3px;margin-right:7px}
 .legend{margin-bottom:12px}
 
@@ -166,8 +174,14 @@ details::details-content{content-visibility:visible;display:block;height:auto}}
 
 def style_sheet(extra: str) -> str:
     """The whole sheet: palettes, rules, and rules made elsewhere."""
-    categories = "".join(f".dot.c{i}{{stroke:var(--c{i})}}i.c{i}{{background:var(--c{i})}}" for i in range(8))
-    steps = "".join(f".dot.q{i}{{stroke:var(--q{i})}}i.q{i}{{background:var(--q{i})}}" for i in range(9))
+    categories = "".join(
+        f".dot.c{i},.plot .curve.c{i}{{stroke:var(--c{i})}}i.c{i}{{background:var(--c{i})}}" for i in range(8)
+    )
+    steps = "".join(
+        f".dot.q{i}{{stroke:var(--q{i})}}i.q{i}{{background:var(--q{i})}}"
+        f"td.q{i}{{background:color-mix(in srgb,var(--accent) {6 + 8 * i}%,var(--card))}}"
+        for i in range(9)
+    )
     light = f":root{{color-scheme:light dark;{LIGHT}--absent:#c9cfdb;}}"
     # Paper is white whatever the screen is.
     dark = f"@media screen and (prefers-color-scheme:dark){{:root{{{DARK}--absent:#4a5263;}}}}"
