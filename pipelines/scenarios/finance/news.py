@@ -14,7 +14,7 @@ _MEDIAN_WORDS, _WORDS_SIGMA = 26.0, 0.9  # log-normal; cut at WORDS
 _SOCIAL = 0.4  # share of texts that are posts, with emoji, lower case and more slips of the keyboard
 _TYPO = (0.008, 0.025)  # probability that a word of an article, of a post has a slip
 _EMOJI = 0.35  # probability of an emoji after a sentence of a post
-_STEP = 1.75  # levels of a scale per standard deviation: its ends are reached at 2.3
+_STEP = 1.35  # levels of a scale per standard deviation: its ends are reached at 2.2
 _WAVER = 0.3  # standard deviation, in levels, of one word around what the writers mean
 
 
@@ -52,9 +52,9 @@ class _Writer:
     def sentence(self) -> str:
         """One of three sorts: about the sector, about the firm, or about nothing."""
         chance = self.rng.random()
-        if chance < 0.42:
+        if chance < 0.45:
             return self._finished(self.language.sector_frames)
-        return self._finished(self.language.name_frames if chance < 0.84 else self.language.fillers)
+        return self._finished(self.language.name_frames if chance < 0.9 else self.language.fillers)
 
     def _finished(self, frames: Sequence[str]) -> str:
         text = self._filled(self._pick(frames))

@@ -34,12 +34,12 @@ UTILISATION = _quadratic(
     {
         "stability": -5.0,
         "collateral": 10.0,
-        "sector_stress": 4.0,
+        "sector_stress": 7.0,
         "reputation": 9.0,
-        "strain": 9.0,
+        "strain": 11.0,
         "leverage": 10.0,
         "liquidity": -10.0,
-        "discipline": 2.0,
+        "discipline": 4.0,
     },
     {("leverage", "liquidity"): -3.0, ("collateral", "reputation"): 3.0},
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-LEVELS = 9  # steps of each scale
+LEVELS = 7  # steps of each scale
 
 
 @dataclass(frozen=True)
@@ -29,26 +29,22 @@ class Language:
 
 ENGLISH = Language(
     sector=(
-        ("booming", "thriving", "flourishing"),
-        ("expanding", "buoyant", "prospering"),
-        ("growing", "healthy", "brisk"),
-        ("steady", "stable", "settled"),
-        ("mixed", "flat", "uneven"),
-        ("cooling", "slowing", "softening"),
-        ("shrinking", "struggling", "weakening"),
-        ("sinking", "ailing", "plunging"),
-        ("collapsing", "imploding", "crashing"),
+        ("booming", "thriving"),
+        ("expanding", "buoyant"),
+        ("steady", "healthy"),
+        ("mixed", "flat"),
+        ("cooling", "slowing"),
+        ("shrinking", "struggling"),
+        ("collapsing", "crashing"),
     ),
     name=(
-        ("fraudulent", "crooked", "disgraceful"),
-        ("dishonest", "shady", "rotten"),
-        ("unreliable", "sloppy", "rude"),
-        ("careless", "patchy", "tardy"),
-        ("ordinary", "unknown", "passable"),
-        ("friendly", "tidy", "helpful"),
-        ("reliable", "honest", "careful"),
-        ("respected", "excellent", "trusted"),
-        ("beloved", "outstanding", "exemplary"),
+        ("fraudulent", "crooked"),
+        ("dishonest", "shady"),
+        ("careless", "sloppy"),
+        ("ordinary", "passable"),
+        ("friendly", "helpful"),
+        ("reliable", "respected"),
+        ("beloved", "exemplary"),
     ),
     trades=(
         "bakery", "haulage", "joinery", "printing", "catering", "roofing", "textile", "ceramics", "cycle", "florist",
@@ -99,12 +95,10 @@ ENGLISH = Language(
 
 RUSSIAN = Language(
     sector=(
-        ("процветает",), ("расширяется",), ("растёт",), ("стабильна",), ("неровно",),
-        ("остывает",), ("сокращается",), ("тонет",), ("рушится",),
+        ("процветает",), ("растёт",), ("стабильна",), ("неровно",), ("остывает",), ("сокращается",), ("рушится",),
     ),
     name=(
-        ("мошенники",), ("нечестные",), ("ненадёжные",), ("небрежные",), ("обычные",),
-        ("дружелюбные",), ("надёжные",), ("уважаемые",), ("образцовые",),
+        ("мошенники",), ("нечестные",), ("небрежные",), ("обычные",), ("дружелюбные",), ("надёжные",), ("образцовые",),
     ),
     trades=("пекарня", "логистика", "мебель", "печать", "кровля"),
     firms=("Ольха", "Светлая вода", "Восток", "Сокол"),
@@ -117,10 +111,10 @@ RUSSIAN = Language(
 
 KOREAN = Language(
     sector=(
-        ("호황",), ("번창",), ("성장",), ("안정",), ("혼조",), ("둔화",), ("위축",), ("침체",), ("붕괴",),
+        ("호황",), ("성장",), ("안정",), ("혼조",), ("둔화",), ("위축",), ("붕괴",),
     ),
     name=(
-        ("사기",), ("거짓",), ("불성실",), ("부주의",), ("평범",), ("친절",), ("성실",), ("존경",), ("모범",),
+        ("사기",), ("거짓",), ("부주의",), ("평범",), ("친절",), ("성실",), ("모범",),
     ),
     trades=("제과", "운송", "목공", "인쇄", "가구"),
     firms=("오리나무", "맑은물", "동문", "황조롱이"),
@@ -133,11 +127,10 @@ KOREAN = Language(
 
 HINDI = Language(
     sector=(
-        ("फलफूल",), ("विस्तार",), ("बढ़त",), ("स्थिर",), ("मिलाजुला",), ("सुस्त",), ("सिकुड़ता",), ("डूबता",), ("ध्वस्त",),
+        ("फलफूल",), ("बढ़त",), ("स्थिर",), ("मिलाजुला",), ("सुस्त",), ("सिकुड़ता",), ("ध्वस्त",),
     ),
     name=(
-        ("धोखेबाज़",), ("बेईमान",), ("अविश्वसनीय",), ("लापरवाह",), ("साधारण",),
-        ("मिलनसार",), ("भरोसेमंद",), ("सम्मानित",), ("आदर्श",),
+        ("धोखेबाज़",), ("बेईमान",), ("लापरवाह",), ("साधारण",), ("मिलनसार",), ("भरोसेमंद",), ("आदर्श",),
     ),
     trades=("बेकरी", "ढुलाई", "बढ़ईगिरी", "छपाई", "फ़र्नीचर"),
     firms=("शीशम", "निर्मल जल", "पूर्वी द्वार", "बाज़"),
@@ -156,7 +149,7 @@ LANGUAGES: Mapping[str, tuple[Language, float]] = {
 }
 """Name -> (material, cumulative share of the texts)."""
 
-SECTOR_EMOJI = ("🚀", "📈", "🌞", "⛅", "🤷", "🌧", "📉", "⛈", "🔥")
+SECTOR_EMOJI = ("🚀", "📈", "🌞", "🤷", "🌧", "📉", "🔥")
 """[LEVELS] from booming to collapsing."""
-NAME_EMOJI = ("🤬", "😡", "😠", "🙁", "😐", "🙂", "😊", "😍", "🤩")
+NAME_EMOJI = ("🤬", "😡", "🙁", "😐", "🙂", "😊", "😍")
 """[LEVELS] from the worst to the best."""
