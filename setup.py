@@ -10,6 +10,7 @@ TEST = [
     "dask[dataframe]>=2026.1",
     "duckdb>=1.4",
     "hypothesis>=6.100",
+    "obp>=0.4.1,<0.5",  # 0.5 pins old versions of what Amalgam uses; the estimators are the same
     "psutil>=6",
     "pytest>=8",
     "pytest-timeout>=2.3",

@@ -4,5 +4,21 @@ from pkgutil import extend_path
 
 __path__ = extend_path(__path__, __name__)
 
-HELPERS = frozenset({"comparison", "estimates", "logged", "metrics"})
+HELPERS = frozenset(
+    {
+        "behaviour",
+        "calibration",
+        "comparison",
+        "estimates",
+        "folds",
+        "judgement",
+        "logged",
+        "metrics",
+        "refusals",
+        "reward_model",
+        "ridge",
+        "seen",
+        "support",
+    }
+)
 """Files that define no kind: `discover` leaves them alone, so that a list of kinds needs no torch."""

@@ -9,10 +9,14 @@ from models.evaluate.logged import Logged
 
 
 class DirectSpec(EstimatorSpec):
-    """V = mean of Σ_a π(a|x) q̂(x, a): as good as the model, and no better; never a headline by itself."""
+    """V = mean of Σ_a π(a|x) q̂(x, a) over first decisions: as good as the model; never a headline by itself.
+
+    Where all decisions stand alone, that is over all of them; what it is of episodes, `fitted_q` says.
+    """
 
     kind: ClassVar[str] = "direct"
     needs_model: ClassVar[bool] = True
+    model_based: ClassVar[bool] = True
 
     def build(self) -> Self:
         """Itself: there is nothing to load."""
@@ -20,4 +24,4 @@ class DirectSpec(EstimatorSpec):
 
     def __call__(self, logged: Logged) -> Terms:
         """See `Estimator`."""
-        return mean_of(logged.expected)
+        return mean_of(logged.expected[logged.places.starts])

@@ -1,7 +1,8 @@
-"""Off-policy estimates: a ratio of sums over rows, its interval by a bootstrap over groups; free of torch."""
+"""Off-policy estimates: ratios of sums over episodes, their intervals by a bootstrap over groups; free of torch."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import ClassVar, NamedTuple, Protocol
 
@@ -12,34 +13,36 @@ from models.evaluate.logged import Float64, Logged
 from models.spec import Spec
 
 DRAWS = 2000
-_AT_ONCE = 256  # draws; bounds memory
+_AT_ONCE = 2**22  # numbers that are drawn at once; bounds memory
+UNKNOWN = Interval(math.nan, math.nan)
 
 
 class Terms(NamedTuple):
-    """What each row adds: the estimate is Σ numerator / Σ denominator."""
+    """What each episode adds (a row, where every row is a decision of its own): Σ numerator / Σ denominator."""
 
     numerator: Float64
-    """`[n]`"""
+    """`[e]`; or `[e, T]`: the estimate is the sum of T ratios."""
     denominator: Float64
-    """`[n]`, ones for a mean."""
+    """As `numerator`; ones for a mean."""
 
     @property
     def value(self) -> float:
-        """The estimate."""
-        total = self.denominator.sum()
-        return float(self.numerator.sum() / total) if total else float("nan")
+        """The estimate; NaN where nothing stands below."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            value = float(np.sum(self.numerator.sum(axis=0) / self.denominator.sum(axis=0)))
+        return value if math.isfinite(value) else math.nan
 
 
-def mean_of(rows: Float64) -> Terms:
+def mean_of(episodes: Float64) -> Terms:
     """The terms of a plain mean."""
-    return Terms(rows, np.ones(len(rows)))
+    return Terms(episodes, np.ones(len(episodes)))
 
 
 class Estimator(Protocol):
-    """One function of what each row shows; mean and interval are shared."""
+    """One function of what each episode shows; mean and interval are shared."""
 
     def __call__(self, logged: Logged) -> Terms:
-        """The row's terms."""
+        """The episodes' terms."""
         ...
 
 
@@ -48,13 +51,23 @@ class EstimatorSpec(Spec[Estimator]):
 
     needs_model: ClassVar[bool]
     """Whether it uses expected rewards (`Logged.model`)."""
+    model_based: ClassVar[bool] = False
+    """Whether it is the model's word alone: nothing in it notices where the model is wrong."""
 
 
 class Estimate(NamedTuple):
-    """A value with its 95 % interval."""
+    """A value with its 95 % interval, NaN where there is none."""
 
     value: float
     interval: Interval
+
+    def as_json(self) -> dict[str, float | None]:
+        """Strict JSON: what is not known is null."""
+        numbers = {"value": self.value, "low": self.interval.low, "high": self.interval.high}
+        return {name: number if math.isfinite(number) else None for name, number in numbers.items()}
+
+
+NO_ESTIMATE = Estimate(math.nan, UNKNOWN)
 
 
 def estimate(terms: Terms, logged: Logged, *, draws: int = DRAWS, seed: int = 0) -> Estimate:
@@ -63,7 +76,7 @@ def estimate(terms: Terms, logged: Logged, *, draws: int = DRAWS, seed: int = 0)
     Only sums by group are drawn: a draw of 100,000 rows in 1,000 groups costs 1,000 additions.
 
     Args:
-        terms: of the rows of `logged`.
+        terms: of the episodes of `logged`.
         logged: whose groups are drawn.
         draws: number of resamples.
         seed: of the resampling.
@@ -73,22 +86,28 @@ def estimate(terms: Terms, logged: Logged, *, draws: int = DRAWS, seed: int = 0)
     drawn = np.concatenate(list(_resampled(numerators, denominators, rng, draws)))
     known = drawn[np.isfinite(drawn)]
     if not len(known):
-        return Estimate(terms.value, Interval(float("nan"), float("nan")))
+        return Estimate(terms.value, UNKNOWN)
     low, high = np.quantile(known, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
     return Estimate(terms.value, Interval(float(low), float(high)))
 
 
 def by_group(terms: Terms, logged: Logged) -> tuple[Float64, Float64]:
-    """`[g]` sums of numerators and of denominators for each group."""
-    codes = logged.groups.dictionary_encode(null_encoding="encode").indices.to_numpy(zero_copy_only=False)
-    numerators: Float64 = np.bincount(codes, terms.numerator).astype(np.float64, copy=False)
-    denominators: Float64 = np.bincount(codes, terms.denominator).astype(np.float64, copy=False)
-    return numerators, denominators
+    """`[g]` or `[g, T]` sums of numerators and of denominators for each group."""
+    groups = logged.episode_groups.dictionary_encode(null_encoding="encode")
+    codes = groups.indices.to_numpy(zero_copy_only=False)
+    sums = [np.zeros((len(groups.dictionary), *values.shape[1:])) for values in terms]
+    for total, values in zip(sums, terms, strict=True):
+        np.add.at(total, codes, values)
+    return sums[0], sums[1]
 
 
 def _resampled(numerators: Float64, denominators: Float64, rng: np.random.Generator, draws: int) -> Iterator[Float64]:
     groups = len(numerators)
-    for start in range(0, draws, _AT_ONCE):
-        chosen = rng.integers(groups, size=(min(_AT_ONCE, draws - start), groups))
+    at_once = max(1, _AT_ONCE // max(groups, 1))
+    for start in range(0, draws, at_once):
+        count = min(at_once, draws - start)
+        chosen = rng.integers(groups, size=(count, groups)) + groups * np.arange(count)[:, None]
+        times = np.bincount(chosen.ravel(), minlength=count * groups).reshape(count, groups).astype(np.float64)
         with np.errstate(invalid="ignore", divide="ignore"):
-            yield numerators[chosen].sum(axis=1) / denominators[chosen].sum(axis=1)
+            ratios = (times @ numerators) / (times @ denominators)  # [count] or [count, T]
+        yield ratios.reshape(count, -1).sum(axis=1)

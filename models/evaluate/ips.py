@@ -1,4 +1,4 @@
-"""Inverse propensity scoring: mean(w r)."""
+"""Inverse propensity scoring: mean(w r); of episodes, with the product of all their weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from models.evaluate.logged import Logged
 
 
 class IpsSpec(EstimatorSpec):
-    """V = mean of π(a|x)/b(a|x) · r: unbiased if propensities are right (Horvitz & Thompson 1952)."""
+    """V = mean of w r, w = π(a|x)/b(a|x): unbiased if propensities are right (Horvitz & Thompson 1952).
+
+    Of episodes: mean of ρ_T Σ_t γ^t r_t with ρ_T = Π_t w_t, which is of use for short ones only (Precup et al. 2000).
+    """
 
     kind: ClassVar[str] = "ips"
     needs_model: ClassVar[bool] = False
@@ -27,4 +30,4 @@ class IpsSpec(EstimatorSpec):
 
     def __call__(self, logged: Logged) -> Terms:
         """See `Estimator`."""
-        return mean_of(np.minimum(logged.weights, self.clip) * logged.reward)
+        return mean_of(np.minimum(logged.products[logged.ends], self.clip) * logged.returns)

@@ -1,9 +1,10 @@
-"""Logged decisions seen by a policy that is to be judged, and what must be so before it counts; free of torch."""
+"""Logged decisions seen by a policy that is to be judged, alone or in episodes; free of torch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,14 +14,38 @@ from models.arrow import Bool, Int64
 
 Float64 = npt.NDArray[np.float64]
 
-LEAST_EFFECTIVE = 100.0  # rows that the weights must be worth
-MOST_OF_ALL_WEIGHT = 0.1  # share of Σw that one row may carry
-STANDARD_ERRORS = 3.0  # by which the mean weight may differ from 1
+
+class Places(NamedTuple):
+    """Where rows stand in their episodes."""
+
+    episode: Int64
+    """`[n]` number of the row's episode, in the order of their first rows."""
+    step: Int64
+    """`[n]` decisions before this one."""
+    starts: Int64
+    """`[e]` first row of every episode."""
+
+
+class Behaviour(NamedTuple):
+    """How actions were drawn, as models of the log see it."""
+
+    probabilities: Float64
+    """`[n, A]`"""
+    part: Int64
+    """`[n]` rows of one part have one model, learned from other groups than theirs."""
+
+    def take(self, rows: Int64) -> Behaviour:
+        """The rows of these numbers."""
+        return Behaviour(self.probabilities[rows], self.part[rows])
 
 
 @dataclass(frozen=True)
 class Logged:
-    """One decision per row, with what the judged policy would have done there."""
+    """One decision per row, with what the judged policy would have done there.
+
+    With `following`, decisions are links of episodes and a value is the mean discounted return of an episode; without,
+    every row is an episode of one decision and a value is a mean reward.
+    """
 
     action: Int64
     """`[n]` index of the action taken."""
@@ -31,141 +56,133 @@ class Logged:
     policy: Float64
     """`[n, A]` probability of every action under the judged policy; rows sum to 1."""
     groups: pa.Array
-    """`[n]` customer, patient or episode: rows of one group are not independent."""
+    """`[n]` customer, patient or episode: rows of one group are not independent; an episode lies in one."""
     allowed: Bool
     """`[n, A]` actions that could have been taken."""
     model: Float64 | None = None
-    """`[n, A]` rewards that a model expects, learned from other groups than the row's."""
+    """`[n, A]` what a model expects of each action, the judged policy deciding from then on; learned from other groups
+    than the row's."""
+    behaviour: Behaviour | None = None
+    """How actions were drawn, as models of the log see it."""
+    following: Int64 | None = None
+    """`[n]` row of the episode's next decision, −1 at its last."""
+    complete: Bool | None = None
+    """`[n]` False at the last row of an episode that was cut off there: what would have followed is not known."""
+    gamma: float = 0.0
+    """What a reward one decision later is worth."""
 
     def __len__(self) -> int:
         return len(self.action)
 
+    @cached_property
+    def places(self) -> Places:
+        """Where rows stand in their episodes."""
+        rows = len(self)
+        if self.following is None:
+            return Places(np.arange(rows), np.zeros(rows, np.int64), np.arange(rows))
+        leads = np.zeros(rows, np.bool_)
+        leads[self.following[self.following >= 0]] = True
+        starts = np.flatnonzero(~leads)
+        episode, step = np.zeros(rows, np.int64), np.zeros(rows, np.int64)
+        episode[starts] = np.arange(len(starts))
+        for before, after in self._links(starts):
+            episode[after], step[after] = episode[before], step[before] + 1
+        return Places(episode, step, starts)
+
+    def _links(self, starts: Int64) -> list[tuple[Int64, Int64]]:
+        """Rows and those that follow them: of all first decisions, then of all second ones …"""
+        links, rows = [], starts
+        while self.following is not None and len(rows):
+            going = rows[self.following[rows] >= 0]
+            rows = self.following[going]
+            links.append((going, rows))
+        return links
+
+    @property
+    def episode_groups(self) -> pa.Array:
+        """`[e]` the group of every episode."""
+        return self.groups if self.following is None else self.groups.take(pa.array(self.places.starts))
+
+    def per_episode(self, rows: Float64) -> Float64:
+        """`[e]` sums of `[n]`."""
+        sums: Float64 = np.bincount(self.places.episode, rows, len(self.places.starts)).astype(np.float64, copy=False)
+        return sums
+
+    @property
+    def barred(self) -> Bool:
+        """`[n]` where the action taken was not allowed."""
+        barred: Bool = ~self.allowed[np.arange(len(self)), self.action]
+        return barred
+
+    @property
+    def discount(self) -> Float64:
+        """`[n]` γ^t."""
+        discount: Float64 = self.gamma ** self.places.step.astype(np.float64)
+        return discount
+
+    @property
+    def returns(self) -> Float64:
+        """`[e]` Σ_t γ^t r_t of the log, up to where it ends or was cut off."""
+        return self.per_episode(self.discount * self.reward)
+
     @property
     def weights(self) -> Float64:
-        """`[n]` π(a|x) / b(a|x)."""
-        chosen: Float64 = np.take_along_axis(self.policy, self.action[:, None], axis=1)[:, 0]
-        weights: Float64 = chosen / self.propensity
+        """`[n]` w = π(a|x) / b(a|x)."""
+        weights: Float64 = self.taken(self.policy) / self.propensity
         return weights
+
+    @cached_property
+    def products(self) -> Float64:
+        """`[n]` ρ_t = w_0 · … · w_t: how much likelier the judged policy comes to do what was done so far."""
+        products = self.weights.copy()
+        for before, after in self._links(self.places.starts):
+            products[after] *= products[before]
+        return products
+
+    @property
+    def ends(self) -> Int64:
+        """`[e]` last row of every episode."""
+        if self.following is None:
+            return self.places.starts
+        last = np.flatnonzero(self.following < 0)
+        ends: Int64 = last[np.argsort(self.places.episode[last])]
+        return ends
 
     @property
     def expected(self) -> Float64:
-        """`[n]` Σ_a π(a|x) q̂(x, a)."""
+        """`[n]` V(x) = Σ_a π(a|x) q̂(x, a)."""
         assert self.model is not None
         value: Float64 = (self.policy * self.model).sum(axis=1)
         return value
 
     @property
     def residual(self) -> Float64:
-        """`[n]` r − q̂(x, a)."""
+        """`[n]` r + γ V(x') − q̂(x, a), x' being what followed; 0 where that was cut off."""
         assert self.model is not None
-        residual: Float64 = self.reward - np.take_along_axis(self.model, self.action[:, None], axis=1)[:, 0]
-        return residual
+        target = self.reward
+        if self.following is not None:
+            target = target + self.gamma * np.where(self.following >= 0, self.expected[self.following], 0.0)
+        residual = target - self.taken(self.model)
+        return residual if self.complete is None else np.where(self.complete, residual, 0.0)
+
+    def taken(self, values: Float64) -> Float64:
+        """`[n]` of `[n, A]`: of the actions that were taken."""
+        taken: Float64 = np.take_along_axis(values, self.action[:, None], axis=1)[:, 0]
+        return taken
 
     def take(self, rows: Int64) -> Logged:
-        """The rows of these numbers."""
-        model = None if self.model is None else self.model[rows]
-        return replace(
-            self,
-            action=self.action[rows],
-            reward=self.reward[rows],
-            propensity=self.propensity[rows],
-            policy=self.policy[rows],
-            groups=self.groups.take(pa.array(rows)),
-            allowed=self.allowed[rows],
-            model=model,
-        )
+        """The rows of these numbers; of episodes, all of each or what goes before a row that is left out."""
 
+        def picked(values: npt.NDArray[np.generic] | None) -> npt.NDArray[np.generic] | None:
+            return None if values is None else values[rows]
 
-@dataclass(frozen=True)
-class Support:
-    """How much of the log speaks of the judged policy."""
-
-    rows: int
-    groups: int
-    effective: float
-    """(Σw)² / Σw²: as many rows of equal weight would tell as much (Kish 1965)."""
-    largest: float
-    """The largest weight."""
-    largest_share: float
-    """Its part of Σw."""
-    mean: float
-    """Mean weight: 1 on average, if the propensities are those with which actions were really drawn."""
-    standard_error: float
-    """Of the mean weight."""
-    unseen: float
-    """Part of the judged policy's probability that lies on actions which the log holds nowhere."""
-
-    @classmethod
-    def of(cls, logged: Logged) -> Support:
-        """From usable propensities; see `impossible`."""
-        weights = logged.weights
-        total, n = weights.sum(), len(weights)
-        taken = np.bincount(logged.action, minlength=logged.policy.shape[1]) > 0
-        return cls(
-            rows=n,
-            groups=len(logged.groups.unique()),
-            effective=float(total**2 / np.square(weights).sum()) if total else 0.0,
-            largest=float(weights.max(initial=0.0)),
-            largest_share=float(weights.max(initial=0.0) / total) if total else 1.0,
-            mean=float(weights.mean()) if n else float("nan"),
-            standard_error=float(weights.std(ddof=1) / np.sqrt(n)) if n > 1 else float("inf"),
-            unseen=float(logged.policy[:, ~taken].sum(axis=1).mean()) if n else 1.0,
-        )
-
-
-def refusals(logged: Logged) -> list[str]:
-    """Why nothing can be said of the policy's value from this log; empty where it can.
-
-    Without support, or with propensities that cannot be, a value would be a guess that looks like a measurement.
-    """
-    found = list(_impossible(logged))
-    return found or [*_too_little(Support.of(logged)), *_misfits(logged)]
-
-
-def _impossible(logged: Logged) -> Iterator[str]:
-    propensity = logged.propensity
-    if not len(propensity):
-        yield "the log must hold decisions; got none on the held-out rows"
-        return
-    missing, n = int(np.isnan(propensity).sum()), len(propensity)
-    if missing:
-        yield f"propensities must be known; got none in {missing:,} of {n:,} rows"
-    wrong = int(((propensity <= 0) | (propensity > 1)).sum())
-    if wrong:
-        yield f"propensities must lie in (0, 1]; got others in {wrong:,} of {n:,} rows"
-    if not missing and not wrong and bool((propensity == 1).all()):
-        yield "the log must hold actions drawn at random; got propensities of 1 only: nothing else was ever tried"
-
-
-def _too_little(support: Support) -> Iterator[str]:
-    if support.effective < LEAST_EFFECTIVE:
-        yield (
-            f"the log must be worth at least {LEAST_EFFECTIVE:g} rows for this policy; got {support.effective:.1f} of "
-            f"{support.rows:,} (effective sample size)"
-        )
-    elif support.largest_share > MOST_OF_ALL_WEIGHT:
-        yield (
-            f"no row may carry more than {MOST_OF_ALL_WEIGHT:.0%} of all weight; got one with "
-            f"{support.largest_share:.1%} (weight {support.largest:.3g})"
-        )
-    if support.unseen > 0.0:
-        yield f"the policy must choose actions that the log holds; got {support.unseen:.1%} of it on others"
-
-
-def _misfits(logged: Logged) -> Iterator[str]:
-    """Propensities that cannot be those with which the log's actions were drawn.
-
-    For every action a, E[1{A = a} / b(a|x)] is the share of rows in which a was allowed; and E[w] = 1.
-    """
-    checks = [("the judged policy's weights", logged.weights, np.ones(len(logged)))]
-    for action in range(logged.policy.shape[1]):
-        taken = (logged.action == action) / logged.propensity
-        checks.append((f"action {action}", taken, logged.allowed[:, action].astype(np.float64)))
-    for name, found, expected in checks:
-        difference = found - expected
-        error = difference.std(ddof=1) / np.sqrt(len(difference))
-        if abs(difference.mean()) > STANDARD_ERRORS * error:
-            yield (
-                f"propensities must be those with which actions were drawn; got {found.mean():.3f} on average for "
-                f"{name}, where {expected.mean():.3f} ± {error:.3f} is to be expected"
-            )
+        following = self.following
+        if following is not None:
+            place = np.full(len(self) + 1, -1)  # the last one is for following = −1
+            place[rows] = np.arange(len(rows))
+            following = place[following[rows]]
+        named = ("action", "reward", "propensity", "policy", "allowed", "model", "complete")
+        chosen: dict[str, Any] = {name: picked(getattr(self, name)) for name in named}
+        behaviour = None if self.behaviour is None else self.behaviour.take(rows)
+        groups = self.groups.take(pa.array(rows))
+        return replace(self, **chosen, following=following, behaviour=behaviour, groups=groups)

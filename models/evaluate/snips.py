@@ -9,7 +9,10 @@ from models.evaluate.logged import Logged
 
 
 class SnipsSpec(EstimatorSpec):
-    """V = Σ w r / Σ w: the same whatever is added to all rewards (Swaminathan & Joachims 2015)."""
+    """V = Σ w r / Σ w: the same whatever is added to all rewards (Swaminathan & Joachims 2015).
+
+    Of episodes: Σ ρ_T G / Σ ρ_T with ρ_T = Π_t w_t and G = Σ_t γ^t r_t (Precup, Sutton & Singh 2000).
+    """
 
     kind: ClassVar[str] = "snips"
     needs_model: ClassVar[bool] = False
@@ -20,5 +23,5 @@ class SnipsSpec(EstimatorSpec):
 
     def __call__(self, logged: Logged) -> Terms:
         """See `Estimator`."""
-        weights = logged.weights
-        return Terms(weights * logged.reward, weights)
+        weights = logged.products[logged.ends]
+        return Terms(weights * logged.returns, weights)

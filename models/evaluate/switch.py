@@ -12,7 +12,10 @@ from models.evaluate.logged import Logged
 
 
 class SwitchSpec(EstimatorSpec):
-    """V = mean of Σ_a π q̂ + 1{w ≤ τ} w (r − q̂) (Wang, Agarwal & Dudík 2017)."""
+    """V = mean of Σ_a π q̂ + 1{w ≤ τ} w (r − q̂) (Wang, Agarwal & Dudík 2017).
+
+    Of episodes, w is the product of the weights so far.
+    """
 
     kind: ClassVar[str] = "switch"
     needs_model: ClassVar[bool] = True
@@ -26,5 +29,6 @@ class SwitchSpec(EstimatorSpec):
 
     def __call__(self, logged: Logged) -> Terms:
         """See `Estimator`."""
-        weights = logged.weights
-        return mean_of(logged.expected + np.where(weights <= self.threshold, weights, 0.0) * logged.residual)
+        weights = np.where(logged.products <= self.threshold, logged.products, 0.0)
+        corrections = logged.per_episode(logged.discount * weights * logged.residual)
+        return mean_of(logged.expected[logged.places.starts] + corrections)

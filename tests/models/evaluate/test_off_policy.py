@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -14,58 +12,13 @@ from models.evaluate.direct import DirectSpec
 from models.evaluate.doubly_robust import DoublyRobustSpec
 from models.evaluate.estimates import EstimatorSpec, Terms, estimate, mean_of
 from models.evaluate.ips import IpsSpec
-from models.evaluate.logged import Float64, Logged, Support, refusals
+from models.evaluate.logged import Logged
 from models.evaluate.snips import SnipsSpec
+from models.evaluate.support import Support
 from models.evaluate.switch import SwitchSpec
+from tests.models.evaluate.worlds import true_value, world
 
 ESTIMATORS = (IpsSpec(), SnipsSpec(), DirectSpec(), DoublyRobustSpec(), SwitchSpec())
-ACTIONS = 3
-
-
-def softmax(scores: Float64) -> Float64:
-    """Rows that sum to 1."""
-    raised = np.exp(scores - scores.max(axis=1, keepdims=True))
-    found: Float64 = raised / raised.sum(axis=1, keepdims=True)
-    return found
-
-
-_WEIGHTS = np.random.default_rng(7)
-REWARD = _WEIGHTS.standard_normal((2, ACTIONS))
-BEHAVIOUR = 0.5 * _WEIGHTS.standard_normal((2, ACTIONS))
-
-
-def rewards_of(x: Float64) -> Float64:
-    """`[n, A]` expected rewards."""
-    found: Float64 = 1.0 + x @ REWARD
-    return found
-
-
-def judged(x: Float64) -> Float64:
-    """`[n, A]` the policy that is judged: mostly the best action."""
-    return softmax(rewards_of(x))
-
-
-def true_value() -> float:
-    """The judged policy's value: of a million rows, right to 0.002."""
-    x = np.random.default_rng(8).standard_normal((1_000_000, 2))
-    return float((judged(x) * rewards_of(x)).sum(axis=1).mean())
-
-
-TRUTH = true_value()
-
-
-def world(rows: int, seed: int) -> Logged:
-    """A log of 2 rows per customer, with the right model of rewards."""
-    rng = np.random.default_rng(seed)
-    x = np.repeat(rng.standard_normal((rows // 2, 2)), 2, axis=0)
-    rewards = rewards_of(x)
-    behaviour = softmax(x @ BEHAVIOUR)
-    action = (behaviour.cumsum(axis=1) < rng.random((rows, 1))).sum(axis=1)
-    index = np.arange(rows)
-    reward = rewards[index, action] + 0.5 * rng.standard_normal(rows)
-    groups = pa.array([f"c{row // 2}" for row in range(rows)])
-    allowed = np.ones((rows, ACTIONS), np.bool_)
-    return Logged(action, reward, behaviour[index, action], judged(x), groups, allowed, rewards)
 
 
 @pytest.mark.parametrize("spec", ESTIMATORS, ids=lambda spec: spec.kind)
@@ -74,7 +27,7 @@ def test_each_estimator_finds_the_true_value(spec: EstimatorSpec) -> None:
     errors = []
     for seed in range(40):
         logged = world(2000, seed)
-        errors.append(spec.build()(logged).value - TRUTH)
+        errors.append(spec.build()(logged).value - true_value())
 
     assert abs(np.mean(errors)) < 3 * np.std(errors) / np.sqrt(len(errors)) + 1e-9
 
@@ -87,8 +40,8 @@ def test_a_wrong_model_does_not_mislead_what_weighs(spec: EstimatorSpec) -> None
         logged = world(2000, seed)
         assert logged.model is not None
         logged = replace(logged, model=logged.model + 1.0)
-        wrong.append(spec.build()(logged).value - TRUTH)
-        misled.append(DirectSpec()(logged).value - TRUTH)
+        wrong.append(spec.build()(logged).value - true_value())
+        misled.append(DirectSpec()(logged).value - true_value())
 
     assert abs(np.mean(wrong)) < 3 * np.std(wrong) / np.sqrt(len(wrong))
     assert np.mean(misled) == pytest.approx(1.0, abs=0.02)
@@ -99,8 +52,8 @@ def test_doubly_robust_forgives_wrong_propensities_of_a_right_model() -> None:
     logged = world(20_000, 3)
     logged = replace(logged, propensity=logged.propensity / 2)
 
-    assert DoublyRobustSpec()(logged).value == pytest.approx(TRUTH, abs=0.05)
-    assert IpsSpec()(logged).value > 1.5 * TRUTH
+    assert DoublyRobustSpec()(logged).value == pytest.approx(true_value(), abs=0.05)
+    assert IpsSpec()(logged).value > 1.5 * true_value()
 
 
 def test_formulae_on_three_rows() -> None:
@@ -131,7 +84,7 @@ def test_intervals_cover_the_true_value() -> None:
     for seed in range(200):
         logged = world(600, seed)
         low, high = estimate(DoublyRobustSpec()(logged), logged, draws=300, seed=seed).interval
-        covered += low <= TRUTH <= high
+        covered += low <= true_value() <= high
 
     assert 0.90 <= covered / 200 <= 0.98
 
@@ -177,79 +130,7 @@ def test_support_of_a_log() -> None:
 
     found = Support.of(logged)
 
-    assert (found.rows, found.groups, found.largest, found.mean) == (4, 3, 2.0, 1.0)
+    assert (found.rows, found.episodes, found.groups, found.largest, found.mean) == (4, 4, 3, 2.0, 1.0)
     assert found.effective == pytest.approx(16 / 5.5)
     assert found.largest_share == 0.5
     assert found.unseen == pytest.approx(1.75 / 4)
-
-
-def test_a_good_log_is_not_refused() -> None:
-    """In 50 good logs no check fires but by chance: three standard errors, four checks."""
-    fired = sum(bool(refusals(world(2000, seed))) for seed in range(50))
-
-    assert fired <= 2
-
-
-def _missing(logged: Logged, rng: np.random.Generator) -> Logged:
-    return replace(logged, propensity=np.where(rng.random(len(logged)) < 0.01, np.nan, logged.propensity))
-
-
-def _zero(logged: Logged, rng: np.random.Generator) -> Logged:
-    return replace(logged, propensity=np.where(rng.random(len(logged)) < 0.01, 0.0, logged.propensity))
-
-
-def _over_one(logged: Logged, rng: np.random.Generator) -> Logged:
-    return replace(logged, propensity=np.where(rng.random(len(logged)) < 0.01, 1.5, logged.propensity))
-
-
-def _all_equal(logged: Logged, _rng: np.random.Generator) -> Logged:
-    return replace(logged, propensity=np.full(len(logged), 1 / ACTIONS))
-
-
-def _shuffled(logged: Logged, rng: np.random.Generator) -> Logged:
-    rows = np.flatnonzero(rng.random(len(logged)) < 2 / 3)
-    propensity = logged.propensity.copy()
-    propensity[rows] = propensity[rng.permutation(rows)]
-    return replace(logged, propensity=propensity)
-
-
-def _deterministic(logged: Logged, _rng: np.random.Generator) -> Logged:
-    return replace(logged, propensity=np.ones(len(logged)))
-
-
-def _never_tried(logged: Logged, _rng: np.random.Generator) -> Logged:
-    return logged.take(np.flatnonzero(logged.action != 1))
-
-
-def _few(logged: Logged, _rng: np.random.Generator) -> Logged:
-    return logged.take(np.arange(60))
-
-
-def _one_heavy_row(logged: Logged, _rng: np.random.Generator) -> Logged:
-    propensity = logged.propensity.copy()
-    propensity[int(logged.weights.argmax())] = 1e-4
-    return replace(logged, propensity=propensity)
-
-
-@pytest.mark.parametrize(
-    ("broken", "reason"),
-    [
-        (_missing, "propensities must be known"),
-        (_zero, r"propensities must lie in \(0, 1\]"),
-        (_over_one, r"propensities must lie in \(0, 1\]"),
-        (_all_equal, "propensities must be those with which actions were drawn"),
-        (_shuffled, "propensities must be those with which actions were drawn"),
-        (_deterministic, "actions drawn at random"),
-        (_never_tried, "the policy must choose actions that the log holds"),
-        (_few, "must be worth at least 100 rows"),
-        (_one_heavy_row, "no row may carry more than 10%|worth at least 100 rows"),
-    ],
-)
-def test_a_broken_log_is_refused(broken: Callable[[Logged, np.random.Generator], Logged], reason: str) -> None:
-    """Each of them by its reason."""
-    logged = world(4000, 5)
-
-    found = refusals(broken(logged, np.random.default_rng(0)))
-
-    assert found
-    assert any(re.search(reason, one) for one in found), found
