@@ -11,6 +11,12 @@ import pyarrow as pa
 from pipelines.scenarios.streams import Bools, Floats, Ints
 
 
+def weighted(seen: Floats, weights: Floats) -> Floats:
+    """`[n, A]` Σ_k seen[n, k] weights[A, k], rounded the same whatever other rows there are, unlike a matrix product."""
+    products: Floats = (seen[:, None] * weights).sum(axis=2)
+    return products
+
+
 class Decisions(NamedTuple):
     """What was done in each row."""
 

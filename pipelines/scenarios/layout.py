@@ -14,6 +14,7 @@ from pipelines.scenarios.streams import Ints, Stream, uniforms
 MOST_GROUP_ROWS = 500
 FILE_GROUPS = 5  # row groups of a file: 2,500 rows, so 100,000 rows are 40 files
 LAST_NIGHT = date(2026, 11, 23)
+_DAY = 86_400_000_000  # microseconds
 NEW_EVERY = 5  # each night every fifth row is a subject of that night alone; the others come every night
 
 
@@ -158,9 +159,13 @@ class Layout:
 
     def event_times(self, rows: Rows, partition: Partition, moments: Ints) -> Ints:
         """Microseconds since 1970 (int64 `[n]`): a moment (µs in the day, `[n]`) of the night or the step's day."""
-        midnight = int(datetime(partition.day.year, partition.day.month, partition.day.day, tzinfo=UTC).timestamp())
         steps_before = self.first_night - rows.step if partition.is_history else 0
-        return (midnight - 86_400 * np.asarray(self.days_between * steps_before)) * 1_000_000 + moments
+        return midnight(partition.day) - _DAY * np.asarray(self.days_between * steps_before) + moments
+
+
+def midnight(day: date) -> int:
+    """Microseconds from 1970 to the beginning of a UTC day."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000_000
 
 
 def _night(partition: Partition, numbers: Ints) -> tuple[Ints, Ints]:

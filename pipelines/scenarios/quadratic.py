@@ -23,8 +23,9 @@ class Quadratic:
 
     def __call__(self, latents: Floats) -> Floats:
         """Values `[n]` at latents `[n, L]`."""
-        weights = np.array([self.linear.get(name, 0.0) for name in self.names])
-        value: Floats = self.constant + latents @ weights
+        value: Floats = np.full(len(latents), self.constant)
+        for name, weight in self.linear.items():  # no matrix product: its rounding depends on how many rows there are
+            value = value + weight * latents[:, self.names.index(name)]
         for (i, j), weight in self.products.items():
             value = value + weight * latents[:, self.names.index(i)] * latents[:, self.names.index(j)]
         return value

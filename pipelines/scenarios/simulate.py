@@ -53,7 +53,7 @@ def simulate(scenario: Scenario, policy: Policy, episodes: int = 1_000, seed: in
 def _returns(scenario: Scenario, policy: Policy, seed: int, subjects: Ints) -> Floats:
     """`[n]` discounted return of each subject's episode."""
     total, discount = np.zeros(len(subjects)), 1.0
-    running, rngs = np.arange(len(subjects)), [generator(seed, Stream.EPISODES, 1, s) for s in subjects.tolist()]
+    running, rngs = np.arange(len(subjects)), [generator(seed, Stream.SIMULATION, s) for s in subjects.tolist()]
     episodes = scenario.decision.begin(seed, subjects)
     while len(running):
         chances = _checked(policy(episodes.records()), episodes)

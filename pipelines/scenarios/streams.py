@@ -24,6 +24,8 @@ class Stream(IntEnum):
     DAMAGE = 5
     POPULATION = 6
     EPISODES = 7
+    SIMULATION = 8
+    DAY = 9
     VIEW = 10
     """Plus the modality's number: noise in what it shows."""
     MEDIA = 20

@@ -49,7 +49,7 @@ Customers of a shop. Each shows five things, and hides what they come from.
 
 | column | what it is | what it shows, with noise |
 |---|---|---|
-| `photo` | a product photo: JPEG, PNG, WebP; 96 to 160 pixels | two tastes (hue, pattern), a little wealth, the product |
+| `photo` | a product photo: JPEG, PNG, WebP; 96 to 160 pixels | tastes (hue, pattern), a little wealth, the product |
 | `review` | 5 to 200 words in four scripts, with typos and emoji | mood, loyalty, the tastes again, the product |
 | `call` | a voice note: WAV, FLAC; 8 to 48 kHz; mono, stereo | mood (brightness of the voice), haste (tempo, breath) |
 | `{profile}` | the profile | wealth, loyalty |

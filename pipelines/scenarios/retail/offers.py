@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pipelines.scenarios.decisions import probabilities
+from pipelines.scenarios.decisions import probabilities, weighted
 from pipelines.scenarios.retail.outcomes import OFFERS
 from pipelines.scenarios.retail.profile import is_starter
 from pipelines.scenarios.streams import Bools, Floats
@@ -36,4 +36,4 @@ def allowed_offers(shown: Mapping[str, Floats], present: Mapping[str, Bools]) ->
 def chances(shown: Mapping[str, Floats], present: Mapping[str, Bools], allowed: Bools) -> Floats:
     """`[n, 4]` probability of each offer, from standardized views `[n, k]` where they are present."""
     seen = np.concatenate([shown[m] * present[m][:, None] for m in SEES], axis=1)
-    return probabilities(seen @ _WEIGHTS.T + _CONSTANT, allowed, FLOOR)
+    return probabilities(weighted(seen, _WEIGHTS) + _CONSTANT, allowed, FLOOR)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +10,7 @@ import pyarrow as pa
 
 from models.schema import TIMESTAMP
 from pipelines.scenarios.decisions import decide, names_where
-from pipelines.scenarios.layout import LAST_NIGHT, Partition, Rows
+from pipelines.scenarios.layout import LAST_NIGHT, Partition, Rows, midnight
 from pipelines.scenarios.onestep import OneStep
 from pipelines.scenarios.quadratic import sigmoid
 from pipelines.scenarios.retail import offers, photo, profile, review, visits, voice
@@ -55,8 +54,7 @@ def begin(seed: int, subjects: Ints) -> OneStep:
     """Decisions about these customers (`[n]`), each at its first visit."""
     first = np.zeros_like(subjects)
     who = Rows(subjects, first, dict.fromkeys(LAYOUT.changes, first), first, first + 1)
-    midnight = int(datetime.combine(LAST_NIGHT, datetime.min.time(), UTC).timestamp())
-    now = _situation(seed, who, np.full_like(subjects, midnight * 1_000_000))
+    now = _situation(seed, who, np.full_like(subjects, midnight(LAST_NIGHT)))
     return OneStep(pa.record_batch(record(seed, now)), now.allowed, revenues(now.hidden))
 
 

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import io
-from functools import cache
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
+from pipelines.scenarios.sounds import BASE_RATE, Sound, encode, noise
 from pipelines.scenarios.streams import Floats
 
-Sound: TypeAlias = npt.NDArray[np.float32]
-
-BASE_RATE = 16_000  # Hz; everything is synthesized at this rate and then resampled
-RATES = ((8_000, 0.4), (16_000, 0.78), (22_050, 0.88), (44_100, 0.95), (48_000, 1.0))  # Hz, cumulative shares
-_STEREO = 0.15
-_FLAC = 0.5
-_MULAW = 0.5  # of the 8 kHz WAV files: what telephone systems write
 SECONDS = (0.6, 1.3)
 
 # First three formants in Hz of the vowels i, e, a, o, u, ə (Peterson & Barney 1952, men's means, rounded).
@@ -61,7 +52,7 @@ def draw(shown: Floats, rng: np.random.Generator, seconds: tuple[float, float] =
     sound = sound * _loudness(syllables)
     sound *= np.float32(1 / np.abs(sound).max())
     sound += _room(samples, rng)
-    return _encode(sound * np.float32(rng.uniform(0.2, 0.9)), rng)
+    return encode(sound * np.float32(rng.uniform(0.2, 0.9)), rng)
 
 
 def _rhythm(haste: float, samples: int, rng: np.random.Generator) -> _Syllables:
@@ -83,7 +74,7 @@ def _source(mood: float, haste: float, syllables: _Syllables, rng: np.random.Gen
     phase = (phase - np.floor(phase)).astype(np.float32) / np.float32(0.6)
     is_open = phase < 1
     slope = np.sin(np.float32(2 * np.pi) * phase) * is_open * np.float32(base / BASE_RATE * np.pi / 0.6)
-    breath = _noise(len(phase), rng) * np.float32(0.006 * np.exp(0.8 * haste))
+    breath = noise(len(phase), rng) * np.float32(0.006 * np.exp(0.8 * haste))
     return np.asarray(slope + breath * (np.float32(0.3) + is_open))
 
 
@@ -118,43 +109,6 @@ def _loudness(syllables: _Syllables) -> Sound:
     return np.asarray(np.sqrt(4 * inside * (1 - inside)))
 
 
-@cache
-def _noise_tape() -> Sound:
-    """Noise to cut pieces from (16 s): drawing it anew for every sound would take a quarter of all the time."""
-    return np.random.default_rng(0).standard_normal(1 << 18, dtype=np.float32)
-
-
-def _noise(samples: int, rng: np.random.Generator) -> Sound:
-    """White noise `[n]` of standard deviation 1."""
-    start = int(rng.integers((1 << 18) - samples))
-    return _noise_tape()[start : start + samples]
-
-
 def _room(samples: int, rng: np.random.Generator) -> Sound:
     """Noise of the room, 50 to 62 dB below full scale."""
-    return _noise(samples, rng) * np.float32(10 ** (rng.uniform(-62, -50) / 20))
-
-
-def resample(sound: Sound, rate: int) -> Sound:
-    """From BASE_RATE to `rate` by cutting or padding the spectrum: exact for a band-limited sound."""
-    if rate == BASE_RATE:
-        return sound
-    # A multiple of 320 keeps the new length whole at every rate of RATES and the FFT fast.
-    padded = np.pad(sound, (0, -len(sound) % 320))
-    length = len(padded) * rate // BASE_RATE
-    spectrum = np.fft.rfft(padded)[: length // 2 + 1]
-    return np.asarray(np.fft.irfft(spectrum, length) * np.float32(rate / BASE_RATE))
-
-
-def _encode(sound: Sound, rng: np.random.Generator) -> bytes:
-    chance, is_stereo, is_flac, is_mulaw, left = rng.random(5)
-    rate = next(rate for rate, share in RATES if chance < share)
-    sound = np.clip(resample(sound, rate), -0.999, 0.999)
-    if is_stereo < _STEREO:
-        sound = np.stack([sound * (0.5 + 0.5 * left), sound * (1 - 0.5 * left)], axis=1)  # [n, 2]
-    container, subtype = ("FLAC", "PCM_16") if is_flac < _FLAC else ("WAV", "PCM_16")
-    if container == "WAV" and rate == 8_000 and is_mulaw < _MULAW:
-        subtype = "ULAW"
-    out = io.BytesIO()
-    soundfile.write(out, sound, rate, format=container, subtype=subtype)
-    return out.getvalue()
+    return noise(samples, rng) * np.float32(10 ** (rng.uniform(-62, -50) / 20))

@@ -6,20 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from models.spec import Spec
 from pipelines.scenarios import damage
 from pipelines.scenarios.layout import Partition, partitions
 from pipelines.scenarios.retail.scenario import SCENARIO
 from pipelines.scenarios.sorts import Sort
-from pipelines.scenarios.streams import Stream, generator
 from pipelines.scenarios.values import strings
-from transforms.modalities.audio import AudioSpec
-from transforms.modalities.base import Cleaner
-from transforms.modalities.image import ImageSpec
-from transforms.modalities.text import TextSpec
 
 HISTORY, NIGHT = partitions(20_000, 20_000, 1)
-MEDIA = {"photo": ImageSpec(column="photo"), "review": TextSpec(column="review"), "call": AudioSpec(column="call")}
 
 
 def test_three_in_a_thousand_rows_are_damaged() -> None:
@@ -74,21 +67,6 @@ def test_strings_keep_bytes_that_are_not_utf8() -> None:
     column = strings([b"caf\xe9", None, b"ok"])
     assert column.type == pa.string()
     assert column.cast(pa.binary()).to_pylist() == [b"caf\xe9", None, b"ok"]
-
-
-def _cleaner(column: str) -> Cleaner:
-    spec: Spec[Cleaner] = MEDIA[column]
-    return spec.build()
-
-
-@pytest.mark.parametrize("sort", [s for s in SCENARIO.sorts if s.column in MEDIA], ids=lambda s: s.name)
-def test_cleaning_finds_the_promised_code(sort: Sort) -> None:
-    """The cleaner gives the code of the list, and masks the value where the list says so."""
-    assert sort.column is not None
-    broken = sort.replace(generator(0, Stream.DAMAGE, 0))[sort.column]
-    cleaned = _cleaner(sort.column)(broken)
-    assert [f"{sort.column}.{code}" for code in cleaned.issues[0].as_py()] == [sort.code]
-    assert (cleaned.values.null_count == 1) == (sort.effect == "masked")
 
 
 @pytest.mark.parametrize("sort", SCENARIO.sorts, ids=lambda s: s.name)

@@ -1,0 +1,1 @@
+"""Patients with cough and short breath."""
