@@ -51,7 +51,7 @@ def common(
 @app.command(epilog="Example: amalgam new shop --scenario retail --rows 2000")
 def new(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet, or is empty.")],
-    scenario: Annotated[str, typer.Option("--scenario", help="Which data set: education, finance, medical or retail.")] = "retail",
+    scenario: Annotated[str, typer.Option("--scenario", help="education, finance, medical or retail.")] = "retail",
     rows: Annotated[int, typer.Option("--rows", min=1, help="Rows of the history and of each night.")] = 2000,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same bytes.")] = 0,
     nights: Annotated[int, typer.Option("--nights", min=1, help="How many nightly partitions.")] = 3,
