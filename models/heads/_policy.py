@@ -50,9 +50,10 @@ def draw(policy: Float64, uniform: Float64) -> Int64:
     """
     summed = policy.cumsum(axis=1)
     total = summed[:, -1]
-    # Rounding may leave the sum just below 1: the draw is scaled to it, and an action of probability 0 is never met.
+    # Rounding may leave the sum just below 1: the draw is scaled to it. A float64 below 1 times the sum is below the sum,
+    # so that the first sum above it exists, and belongs to an action of probability above 0.
     action: Int64 = (summed <= (uniform * total)[:, None]).sum(axis=1)
-    return np.where(total > 0, np.minimum(action, policy.shape[1] - 1), -1)
+    return np.where(total > 0, action, -1)
 
 
 def row_uniforms(keys: pa.Array, purpose: str) -> Float64:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import torch
@@ -61,6 +63,17 @@ def same(one: FittedPolicy, other: FittedPolicy) -> bool:
     ours, theirs = one.module.state_dict(), other.module.state_dict()
     equal = all(torch.equal(ours[name], theirs[name]) for name in ours)
     return equal and one.spec == other.spec and one.history == other.history
+
+
+def test_checkpoints_of_other_data_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One reward that was corrected since is another log."""
+    log = single(80).log
+    spec = head("q_learning", log, learner=SMALL)
+    spec.steps.build().fit(spec, None, log, log, tmp_path)
+    corrected = replace(log, reward=np.where(np.arange(80) == 0, 0.0, log.reward))
+    steps = count_steps(monkeypatch)
+    spec.steps.build().fit(spec, None, log, corrected, tmp_path)
+    assert steps() == 20
 
 
 @pytest.mark.parametrize(("kind", "gamma"), STEPS)
