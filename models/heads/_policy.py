@@ -50,8 +50,8 @@ def draw(policy: Float64, uniform: Float64) -> Int64:
     """
     summed = policy.cumsum(axis=1)
     total = summed[:, -1]
-    # Rounding may leave the sum just below 1: the draw is scaled to it. A float64 below 1 times the sum is below the sum,
-    # so that the first sum above it exists, and belongs to an action of probability above 0.
+    # Rounding may leave the sum just below 1: the draw is scaled to it. A float64 below 1 times the sum is below the
+    # sum, so that a first sum above it exists, and belongs to an action of probability above 0.
     action: Int64 = (summed <= (uniform * total)[:, None]).sum(axis=1)
     return np.where(total > 0, action, -1)
 
