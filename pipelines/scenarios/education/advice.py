@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pipelines.scenarios.decisions import probabilities
+from pipelines.scenarios.decisions import probabilities, weighted
 from pipelines.scenarios.education.courses import COURSES
 from pipelines.scenarios.education.grades import is_foundation
 from pipelines.scenarios.streams import Bools, Floats
@@ -36,4 +36,5 @@ def chances(shown: Mapping[str, Floats], present: Mapping[str, Bools], allowed: 
     """`[n, 4]` probability of each course, from standardized views `[n, k]` where they are present."""
     skill = shown["grades"][:, 0] * present["grades"]
     diligence = shown["activity"][:, 0] * present["activity"]
-    return probabilities(np.stack([skill, diligence], axis=1) @ _WEIGHTS.T + _CONSTANT, allowed, FLOOR)
+    seen = np.stack([skill, diligence], axis=1)
+    return probabilities(weighted(seen, _WEIGHTS) + _CONSTANT, allowed, FLOOR)

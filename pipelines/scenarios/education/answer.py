@@ -74,10 +74,12 @@ def _hand(sloppy: float, rng: np.random.Generator) -> Hand:
 
 def _calculation(is_right: bool, rng: np.random.Generator) -> str:
     """A line like 38+24=62, or one with a wrong result."""
-    left, right = (int(n) for n in rng.integers(11, 50, 2))
-    sign, result = ("+", left + right) if rng.random() < 0.5 else ("-", max(left, right) - min(left, right))
-    result += 0 if is_right else int(rng.choice((-10, -1, 1, 2, 10)))
-    return f"{max(left, right)}{sign}{min(left, right)}={abs(result)}"
+    low, high = sorted(int(n) for n in rng.integers(11, 50, 2))
+    sign, result = ("+", high + low) if rng.random() < 0.5 else ("-", high - low)
+    if not is_right:
+        slip = int(rng.choice((-10, -1, 1, 2, 10)))
+        result += slip if result + slip >= 0 else -slip
+    return f"{high}{sign}{low}={result}"
 
 
 def _write(pen: ImageDraw.ImageDraw, texts: list[str], hand: Hand, rng: np.random.Generator) -> None:

@@ -93,7 +93,7 @@ def _advised(state: Ints, rng: np.random.Generator) -> courses.Taken:
 def scores(drawn: Class, modalities: Sequence[str], seed: int = 0) -> truth.Scores:
     """Scores of the Bayes predictors of both labels that see these modalities where they are present."""
     known = believed(drawn.sight.shown, drawn.sight.present, modalities, drawn.prior)
-    chance = _mastered(known, truth.population_rng(seed, 1))
+    chance = mastered_chance(known, truth.population_rng(seed, 1))
     return _scored(drawn, chance, NEXT_SCORE(known.mean))
 
 
@@ -104,7 +104,7 @@ def _scored(drawn: Class, chance: Floats, score: Floats) -> truth.Scores:
     }
 
 
-def _mastered(known: Belief, rng: np.random.Generator, draws: int = _DRAWS) -> Floats:
+def mastered_chance(known: Belief, rng: np.random.Generator, draws: int = _DRAWS) -> Floats:
     """E[sigmoid(logit(z))] `[n]` under the belief, by Monte Carlo that is stratified in the state, antithetic else."""
     moved, rows = courses.columns_of_moved(), len(known.mean)
     cumulative, total = known.state.cumsum(axis=1)[:, :-1], np.zeros(rows)
@@ -158,7 +158,7 @@ def improved(modalities: Sequence[str], prior: Floats, seed: int = 0) -> Policy:
     for _ in range(IMPROVEMENTS):
         policy = from_belief(values, modalities, prior)
         values = planning.followed(policy(now).reshape(len(STATES), _VIEWS, -1).mean(axis=1))
-        found.append((float(_start_shares() @ _worth(values, policy(now))), policy))
+        found.append((float(start_shares() @ _worth(values, policy(now))), policy))
     return max(found, key=lambda pair: pair[0])[1]
 
 
@@ -168,7 +168,8 @@ def _worth(values: Floats, taken: Floats) -> Floats:
     return worth
 
 
-def _start_shares() -> Floats:
+def start_shares() -> Floats:
+    """`[S]` shares of the states among new pupils."""
     shares = [np.array(one)[np.array(STATES)[:, i]] for i, one in enumerate(courses.STARTS)]
     product: Floats = np.prod(shares, axis=0)
     return product

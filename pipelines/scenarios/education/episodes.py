@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +10,7 @@ import pyarrow as pa
 from pipelines.scenarios.base import Acted
 from pipelines.scenarios.education import pupils, rows
 from pipelines.scenarios.education.pupils import Pupils, Sight
-from pipelines.scenarios.layout import LAST_NIGHT
+from pipelines.scenarios.layout import LAST_NIGHT, midnight
 from pipelines.scenarios.streams import Bools, Ints
 
 MOST_COURSES = 30  # 0.9^30 = 0.04: hardly anything is lost of who has not graduated by then
@@ -27,8 +26,7 @@ class Terms:
 
     def records(self) -> pa.RecordBatch:
         """What may be seen now, with the columns of a night's row."""
-        midnight = int(datetime.combine(LAST_NIGHT, datetime.min.time(), UTC).timestamp()) * 1_000_000
-        times = np.full_like(self.pupils.pupil, midnight)
+        times = np.full_like(self.pupils.pupil, midnight(LAST_NIGHT))
         return pa.record_batch(rows.record(self.seed, self.pupils, self.sight, times))
 
     def allowed(self) -> Bools:

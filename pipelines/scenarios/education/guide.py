@@ -104,7 +104,8 @@ have followed is not known.
   a time, one that knows the factors (`oracle`, the bound of all), and one that looks at the next gain only. Not
   reachable in full: reading a sheet or a voice loses something, and so does learning from few rows.
 
-Next: `amalgam train job.yaml`, `amalgam evaluate job.yaml`, `amalgam run job.yaml --date {date}`.
+Next: `amalgam fit job.yaml`, `amalgam train job.yaml`, `amalgam evaluate job.yaml`,
+`amalgam run job.yaml --date {date}`.
 """
 
 

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import io
-from functools import cache
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
+from pipelines.scenarios.sounds import BASE_RATE, Sound, encode, noise
 from pipelines.scenarios.streams import Floats
 
-Sound: TypeAlias = npt.NDArray[np.float32]
-
 SECONDS = (0.9, 1.5)
-RATES = ((8_000, 0.35), (16_000, 0.84), (22_050, 0.93), (44_100, 0.97), (48_000, 1.0))  # Hz, cumulative shares
-BASE_RATE = 16_000  # Hz; everything is synthesized at this rate and then resampled
-_STEREO = 0.12
-_FLAC = 0.7
 # First three formants in Hz of the vowels i, e, a, o, u, ə (Peterson & Barney 1952, means of children, rounded).
 _VOWELS = np.array(
     [[370, 3200, 3730], [690, 2610, 3570], [1030, 1370, 3170], [680, 1060, 3180], [430, 1170, 3260], [560, 1800, 3000]]
@@ -48,17 +40,17 @@ def draw(shown: Floats, rng: np.random.Generator) -> bytes:
     voice = _through_formants(_source(confidence, rhythm, rng), confidence, rhythm, rng)
     voice = voice * _swell(rhythm)
     voice *= np.float32(1 / np.abs(voice).max())
-    noise = np.float32(10 ** ((-34 - 6 * confidence + rng.normal(0, 1.5)) / 20))  # a low voice drowns in the room
-    voice += noise * _noise(samples, rng)
+    room = np.float32(10 ** ((-42 - 5 * confidence + rng.normal(0, 1.5)) / 20))  # a low voice drowns in the room
+    voice += room * noise(samples, rng)
     voice *= np.float32(rng.uniform(0.3, 0.9)) / np.abs(voice).max()
-    return _encode(voice, rng)
+    return encode(voice, rng)
 
 
 def _rhythm(fluency: float, samples: int, rng: np.random.Generator) -> Rhythm:
     """Halting answers have two syllables per second and pauses as long; fluent ones eight that follow on each other."""
     length = np.exp(-1.45 - 0.25 * fluency + rng.normal(0, 0.04)) * BASE_RATE  # a syllable's samples
     pause = np.clip(0.42 - 0.16 * fluency, 0, 0.84)  # of a syllable's length, on average after every second one
-    count = int(samples / length) + 3
+    count = int(1.3 * samples / length) + 3  # some more than fit: their lengths vary
     spoken = length * np.exp(rng.normal(0, 0.12, count))
     total = spoken + length * pause * (1 + (-1.0) ** np.arange(count))
     ends = np.cumsum(total) - rng.uniform(0, 0.5) * length
@@ -77,7 +69,7 @@ def _source(confidence: float, rhythm: Rhythm, rng: np.random.Generator) -> Soun
     phase = (phase - np.floor(phase)).astype(np.float32) / np.float32(0.6)
     is_open = phase < 1
     slope = np.sin(np.float32(2 * np.pi) * phase) * is_open * np.float32(base / BASE_RATE * np.pi / 0.6)
-    return np.asarray(slope + np.float32(0.006) * _noise(len(phase), rng) * (np.float32(0.3) + is_open))
+    return np.asarray(slope + np.float32(0.006) * noise(len(phase), rng) * (np.float32(0.3) + is_open))
 
 
 def _through_formants(source: Sound, confidence: float, rhythm: Rhythm, rng: np.random.Generator) -> Sound:
@@ -85,7 +77,7 @@ def _through_formants(source: Sound, confidence: float, rhythm: Rhythm, rng: np.
     tract = np.exp(rng.normal(0, 0.05))  # shorter vocal tracts shift all formants up
     responses = _responses(tract * _VOWELS)  # [V, 257]
     vowel = rng.integers(len(_VOWELS), size=rhythm.syllables)[rhythm.syllable]
-    tilt = 10 ** (3.0 * confidence * _OCTAVES / 20)
+    tilt = 10 ** (4.0 * confidence * _OCTAVES / 20)
     padded = np.concatenate([np.zeros(_HOP, np.float32), source, np.zeros(_FRAME, np.float32)])
     frames = np.lib.stride_tricks.sliding_window_view(padded, _FRAME)[::_HOP]  # [F, 512]
     middles = np.minimum(np.arange(len(frames)) * _HOP, len(source) - 1)
@@ -109,37 +101,3 @@ def _swell(rhythm: Rhythm) -> Sound:
     """Each syllable swells and fades `[n]`; in a pause nothing is heard."""
     inside = np.clip(rhythm.place, 0, 1)
     return np.asarray(np.sqrt(4 * inside * (1 - inside)))
-
-
-@cache
-def _noise_tape() -> Sound:
-    """Noise to cut pieces from (16 s): drawing it anew for every sound would take a quarter of all the time."""
-    return np.random.default_rng(0).standard_normal(1 << 18, dtype=np.float32)
-
-
-def _noise(samples: int, rng: np.random.Generator) -> Sound:
-    """White noise `[n]` of standard deviation 1."""
-    start = int(rng.integers((1 << 18) - samples))
-    return _noise_tape()[start : start + samples]
-
-
-def resample(sound: Sound, rate: int) -> Sound:
-    """From BASE_RATE to `rate` by cutting or padding the spectrum: exact for a band-limited sound."""
-    if rate == BASE_RATE:
-        return sound
-    # A multiple of 320 keeps the new length whole at every rate of RATES and the FFT fast.
-    padded = np.pad(sound, (0, -len(sound) % 320))
-    length = len(padded) * rate // BASE_RATE
-    spectrum = np.fft.rfft(padded)[: length // 2 + 1]
-    return np.asarray(np.fft.irfft(spectrum, length) * np.float32(rate / BASE_RATE))
-
-
-def _encode(sound: Sound, rng: np.random.Generator) -> bytes:
-    chance, is_stereo, is_flac, left = rng.random(4)
-    rate = next(rate for rate, share in RATES if chance < share)
-    sound = np.clip(resample(sound, rate), -0.999, 0.999)
-    if is_stereo < _STEREO:
-        sound = np.stack([sound * (0.5 + 0.5 * left), sound * (1 - 0.5 * left)], axis=1)  # [n, 2]
-    out = io.BytesIO()
-    soundfile.write(out, sound, rate, format="FLAC" if is_flac < _FLAC else "WAV", subtype="PCM_16")
-    return out.getvalue()
