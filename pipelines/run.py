@@ -10,6 +10,7 @@ from models.errors import DataRefused, NoInput
 from pipelines import recipes
 from pipelines.execute import Outcome, Work, execute, plan_work
 from pipelines.job import Job
+from pipelines.learned import learned
 from pipelines.policies import recorded
 from pipelines.recipes import Interval
 from transforms.ledger import Ledger
@@ -111,6 +112,7 @@ def details_of(work: Work) -> Mapping[str, Any]:
         "fingerprints": recipes.fingerprints(work.recipe),
         "heads": {name: head.kind for name, head in job.heads.items()},
         "policies": {name: recorded(name, recipes.policy_places(job, name)) for name in deciding},
+        "learned": learned(job) if work.recipe.score is not None else {},
         "modalities": {name: m.spec.kind for name, m in job.modalities.items()},
     }
 

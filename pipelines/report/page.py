@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines import quantities
 from pipelines.meter import rows_per_second
-from pipelines.report import bars, histogram, listing, pace, plot, scatter
+from pipelines.report import bars, histogram, learning, listing, pace, plot, scatter
 from pipelines.report.background import background
 from pipelines.report.document import card, document
 from pipelines.report.flow import flow
@@ -22,7 +22,7 @@ MOST_HISTOGRAMS = 12  # four rows of three; further heads and classes are named 
 def page(manifest: Manifest, sample: Sample) -> Markup:
     """The whole document."""
     counts, details = manifest.ledger.total(), manifest.details
-    names = bars.modality_names(counts, sample.has)
+    names, learned = bars.modality_names(counts, sample.has), details.get("learned") or {}
     sections = [
         card(12, "Where the rows went", "Rows read = rows published + rows quarantined.", flow(counts)),
         card(6, "Modalities", "Of the published rows.", bars.presence(names, counts)),
@@ -48,6 +48,7 @@ def page(manifest: Manifest, sample: Sample) -> Markup:
             long=True,
         ),
         _quarantine(counts),
+        *learning.sections(learned.get("labels") or {}, learned.get("policies") or {}),
         card(12, "Behind the numbers", None, background(manifest), long=True),
     ]
     grid = element("div", *(section for section in sections if section), class_="grid")
