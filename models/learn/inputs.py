@@ -86,7 +86,7 @@ class Fused(Inputs):
             fused = embedded.fused(branch, rows).cpu().numpy()
             if not len(z):
                 z = _space(decisions, (self.rows, fused.shape[1]))
-            z[rows[0] : rows[-1] + 1] = fused
+            z[rows.numpy()] = fused
         self._z = z
 
     def fused(self, branch: Branch, rows: Tensor, lots: Tensor | None = None) -> Tensor:

@@ -13,6 +13,7 @@ from models.learn.episodes import backwards
 
 LARGEST_WEIGHT: Final = 10.0  # of one decision: policy gradient's default; bounds the variance of what is compared
 BEYOND_CHANCE: Final = 1.0  # standard errors of a difference
+LONGEST_EPISODE: Final = 20  # decisions; beyond, the product of their weights is nearly 0 or huge, and tells nothing
 
 
 class Judged(NamedTuple):
@@ -57,7 +58,8 @@ def judged(log: Decisions, policy: Float64, expected: Float64, gamma: float, los
 
     V_t = Σ_a π q̂(s_t, a) + min(ρ_t, c) (r_t + γ V_{t+1} − q̂(s_t, a_t)) with ρ_t = π(a_t)/b_t; the mean over first rows.
     With γ = 0 every row is one. A last row that was cut off has no correction: what followed is not known. Only
-    episodes count whose actions, rewards and propensities are all known.
+    episodes count whose actions, rewards and propensities are all known; if one is longer than 20 decisions, nothing
+    is said.
 
     Args:
         log: the rows.
@@ -71,7 +73,7 @@ def judged(log: Decisions, policy: Float64, expected: Float64, gamma: float, los
     whole = np.bincount(episode, ~known, minlength=1) == 0 if len(log) else np.zeros(0, np.bool_)
     first = np.flatnonzero(np.diff(episode, prepend=-1) > 0)
     first = first[whole[episode[first]]]
-    if not len(first):
+    if not len(first) or np.bincount(episode).max() > LONGEST_EPISODE:
         return Judged(loss=loss)
     values = _values(log, policy, expected, gamma, known)[first]
     codes = log.groups.dictionary_encode(null_encoding="encode").indices.to_numpy(zero_copy_only=False)[first]

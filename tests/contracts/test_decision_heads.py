@@ -98,6 +98,16 @@ def test_a_frozen_fusion_stays_as_it_was(kind: str, gamma: float) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("tune_fusion", [True, False])
+def test_validation_rows_are_not_needed(kind: str, tune_fusion: bool) -> None:
+    """Without any the last policy is the one."""
+    log = log_of(0.0)
+    spec = head(kind, log, tune_fusion=tune_fusion, learner=SHORT)
+    [check] = spec.steps.build().fit(spec, None, log, log.take(np.zeros(0, np.int64))).history
+    assert (check.step, check.value) == (1, None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_training_begins_with_the_weights_that_labels_left(kind: str) -> None:
     """The head's own copy starts from the fusion's weights, and the fusion itself is not touched."""
     log = log_of(0.0)

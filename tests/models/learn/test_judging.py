@@ -11,6 +11,7 @@ import pytest
 
 from models.learn.decisions import Decisions
 from models.learn.judging import Judged, judged
+from tests.models.learn.logs import world
 
 POLICY = np.array([[0.5, 0.5], [0.25, 0.75]])
 EXPECTED = np.array([[1.0, 3.0], [0.0, 4.0]])
@@ -70,6 +71,16 @@ def test_what_is_not_known_does_not_count() -> None:
     unknown = np.array([np.nan, 0.5])
     assert judged(log(propensity=unknown), POLICY, EXPECTED, 0.0).value == 4.5
     assert judged(log(**EPISODE, propensity=unknown), POLICY, EXPECTED, 0.5, 0.1) == Judged(loss=0.1)
+
+
+def test_nothing_is_said_of_long_episodes() -> None:
+    """21 decisions: the product of their weights would be nearly 0 or huge."""
+    known = world()
+    for length, said in ((20, True), (21, False)):
+        rows = known.logged(50, length)
+        assert np.bincount(rows.episode).max() == length
+        policy = np.full(rows.allowed.shape, 1 / 3)
+        assert (judged(rows, policy, np.zeros(policy.shape), 0.9).value is not None) == said
 
 
 def group_values(*values: float, loss: float | None = None) -> Judged:
