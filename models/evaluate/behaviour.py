@@ -4,26 +4,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.arrow import Int64
+from models.arrow import Bool
 from models.evaluate.folds import folds_of, standardized
 from models.evaluate.logged import Behaviour, Float64, Logged
 from models.learn.losses import fit_temperature
 
 FLOOR: Final = 1e-3  # smallest probability that a logged action is believed to have had
+_CALIBRATING = 5  # one of as many parts of what may be learned from tells the temperature
 _ITERATIONS = 60  # of L-BFGS; the loss is convex and smooth
 _NEVER = -1e9  # logit of what is not allowed
 
 
+class _Rows(NamedTuple):
+    columns: Tensor  # [n, F]
+    action: Tensor  # [n]
+    allowed: Tensor  # [n, A]
+
+    def where(self, chosen: Bool) -> _Rows:
+        """The rows where it is True."""
+        rows = torch.from_numpy(chosen)
+        return _Rows(*(values[rows] for values in self))
+
+
 @dataclass(frozen=True)
 class BehaviourModel:
-    """b̂(a|x) = softmax over allowed of W φ(x) / τ: logistic regression with |W|²/(2n), τ fitted on left-out rows.
+    """b̂(a|x) = softmax over allowed of W φ(x) / τ: logistic regression with |W|²/(2n), τ fitted to rows left out.
 
     Ridge of strength 1 as scikit-learn has it by default; temperature: Guo et al. 2017.
     """
@@ -39,14 +51,14 @@ class BehaviourModel:
             features: `[n, F]` of each row: what actions may have depended on.
         """
         columns = torch.from_numpy(standardized(features))
-        action, allowed = torch.from_numpy(logged.action), torch.from_numpy(logged.allowed)
+        rows = _Rows(columns, torch.from_numpy(logged.action), torch.from_numpy(logged.allowed))
         part = folds_of(logged.groups, self.folds, self.seed)
-        logits = torch.zeros(allowed.shape, dtype=torch.float64)
+        inner = folds_of(logged.groups, _CALIBRATING, self.seed + 1)  # apart from `part`, by another hash
+        found = np.zeros(logged.allowed.shape)
         for fold in np.unique(part):
-            own = torch.from_numpy(part == fold)
-            weights = _learned(columns[~own], action[~own], allowed[~own])
-            logits[own] = _logits(weights, columns[own], allowed[own])
-        return Behaviour(_calibrated(logits, action, part).numpy(), part)
+            own = part == fold
+            found[own] = _probabilities(rows, ~own, inner == 0, own)
+        return Behaviour(found, part)
 
 
 def estimated_propensities(logged: Logged) -> Float64:
@@ -56,15 +68,27 @@ def estimated_propensities(logged: Logged) -> Float64:
     return np.where(np.isnan(logged.propensity), modelled, logged.propensity)
 
 
-def _learned(columns: Tensor, action: Tensor, allowed: Tensor) -> Tensor:
+def _probabilities(rows: _Rows, others: Bool, kept_back: Bool, own: Bool) -> Float64:
+    """`[k, A]` of the `own` rows, learned from the `others`: the temperature from those kept back, W from all."""
+    checking = rows.where(others & kept_back)
+    early = _logits(_learned(rows.where(others & ~kept_back)), checking)
+    temperature = fit_temperature(early, partial(functional.cross_entropy, target=checking.action))
+    wanted = rows.where(own)
+    logits = _logits(_learned(rows.where(others)), wanted)
+    probabilities: Float64 = torch.softmax(logits / temperature, dim=1).numpy()
+    return probabilities
+
+
+def _learned(rows: _Rows) -> Tensor:
     """`[F + 1, A]` that minimise cross-entropy + |W|²/(2n); the last row is not held down."""
-    weights = torch.zeros(columns.shape[1] + 1, allowed.shape[1], dtype=torch.float64, requires_grad=True)
+    shape = (rows.columns.shape[1] + 1, rows.allowed.shape[1])
+    weights = torch.zeros(shape, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([weights], max_iter=_ITERATIONS, history_size=20, line_search_fn="strong_wolfe")
 
     def closure() -> float:
         optimizer.zero_grad()
-        loss = functional.cross_entropy(_logits(weights, columns, allowed), action)
-        loss = loss + weights[:-1].square().sum() / (2 * len(action))
+        loss = functional.cross_entropy(_logits(weights, rows), rows.action)
+        loss = loss + weights[:-1].square().sum() / (2 * len(rows.action))
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves Tensor.backward untyped
         return loss.item()
 
@@ -72,16 +96,6 @@ def _learned(columns: Tensor, action: Tensor, allowed: Tensor) -> Tensor:
     return weights.detach()
 
 
-def _logits(weights: Tensor, columns: Tensor, allowed: Tensor) -> Tensor:
+def _logits(weights: Tensor, rows: _Rows) -> Tensor:
     """`[n, A]`"""
-    return (columns @ weights[:-1] + weights[-1]).masked_fill(~allowed, _NEVER)
-
-
-def _calibrated(logits: Tensor, action: Tensor, part: Int64) -> Tensor:
-    """`[n, A]` probabilities at the temperature that suits the rows of the *other* parts best."""
-    found = torch.zeros_like(logits)
-    for fold in np.unique(part):
-        own = torch.from_numpy(part == fold)
-        temperature = fit_temperature(logits[~own], partial(functional.cross_entropy, target=action[~own]))
-        found[own] = torch.softmax(logits[own] / temperature, dim=1)
-    return found
+    return (rows.columns @ weights[:-1] + weights[-1]).masked_fill(~rows.allowed, _NEVER)

@@ -43,20 +43,20 @@ class CrossFitted:
 
     def __call__(self, logged: Logged, features: Float64, prior: Float64 | None = None) -> Float64:
         """See `RewardModel`."""
-        given = np.full(logged.policy.shape, logged.reward.mean()) if prior is None else prior
         # The prior's own columns let the regression correct its scale.
         columns = standardized(features if prior is None else np.concatenate([features, prior], axis=1))
         part = folds_of(logged.groups, self.folds, self.seed)
         found = np.zeros(logged.policy.shape)
         for fold in np.unique(part):
             own = part == fold
-            found[own] = _fitted(logged, columns, given, ~own)[own]
+            found[own] = _fitted(logged, columns, prior, ~own)[own]
         return found
 
 
-def _fitted(logged: Logged, columns: Float64, prior: Float64, others: Bool) -> Float64:
+def _fitted(logged: Logged, columns: Float64, given: Float64 | None, others: Bool) -> Float64:
     """`[n, A]` from the other groups' rows; nothing else is looked at but the features of these."""
     known = others if logged.complete is None else others & logged.complete
+    prior = np.full(logged.policy.shape, logged.reward[known].mean()) if given is None else given
     low, high = _bounds(logged, known)
     rows = [np.flatnonzero(known & (logged.action == action)) for action in range(logged.policy.shape[1])]
     values = np.clip(prior, low, high)

@@ -158,9 +158,9 @@ def test_what_is_said_to_be_ruled_out_is_not_missed() -> None:
 
 
 def test_sound_logs_are_not_refused() -> None:
-    """In 150 sound logs of single decisions and 50 of episodes no check fires, with a model of the log or without."""
-    single = [seen(1000, 100 + seed) for seed in range(150)]
-    logs = [*single, *(episodes(300, 100 + seed) for seed in range(50))]
+    """In 60 sound logs of single decisions and 20 of episodes no check fires, with a model of the log or without."""
+    single = [seen(800, 100 + seed) for seed in range(60)]
+    logs = [*single, *(episodes(300, 100 + seed) for seed in range(20))]
 
     assert [why for log in logs for why in refusals(log.logged)] == []
     assert [why for log in logs for why in refusals(modelled(log))] == []
