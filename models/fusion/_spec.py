@@ -18,6 +18,8 @@ class FusionSpec(Spec["Fusion"]):
     """Describes a fusion; `inputs` is filled in from the job's encoders."""
 
     derived: ClassVar[frozenset[str]] = frozenset({"inputs"})
+    rate: ClassVar[float] = 1.0
+    """Factor on the learning rate of its weights: transformers want smaller steps."""
 
     dim: int = Field(default=256, ge=2, le=8192)
     """Width F of the fused vector."""

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 class AttentionSpec(FusionSpec):
     """z = the summary token after pre-norm transformer layers over [summary, h_m + type_m …]; absent ones are masked.
 
-    Vaswani et al. 2017 (arXiv:1706.03762), with normalization before each step (Xiong et al. 2020, arXiv:2002.04745).
+    The summary starts at the mean of the present h_m. Vaswani et al. 2017 (arXiv:1706.03762), with normalization before
+    each step (Xiong et al. 2020, arXiv:2002.04745).
     """
 
     kind: ClassVar[str] = "attention"
+    rate: ClassVar[float] = 0.3
 
     layers: int = Field(default=1, ge=1, le=8)
     """Transformer layers."""

@@ -82,8 +82,7 @@ class SupervisedLearner:
         """
         if not heads:
             raise ConfigError("heads must name at least one head to train; got none")
-        fusion = type(fusion).model_validate({**fusion.model_dump(), "inputs": train.inputs})
-        specs = {name: _fitted(head, train, fusion) for name, head in heads.items()}
+        fusion, specs = with_learned(fusion, heads, train)
         with seeded(self.spec.seed):
             network = JointNetwork(fusion, specs)
             if fusion.trained:
@@ -140,16 +139,24 @@ class SupervisedLearner:
         return total / len(order)
 
 
-def _fitted(head: LabelHeadSpec, train: Examples, fusion: FusionSpec) -> LabelHeadSpec:
-    """The head's Spec with what the labels teach, and how the fused vector is laid out."""
-    return head.fitted(train.labels[head.label], fusion.dim).model_copy(update={"late": fusion.late})
+def with_learned(
+    fusion: FusionSpec, heads: Mapping[str, LabelHeadSpec], train: Examples
+) -> tuple[FusionSpec, dict[str, LabelHeadSpec]]:
+    """The Specs with what training rows teach: the fusion's inputs; the heads' classes, scale and what they read."""
+    fusion = type(fusion).model_validate({**fusion.model_dump(), "inputs": train.inputs})
+    fitted = {name: head.fitted(train.labels[head.label], fusion.dim) for name, head in heads.items()}
+    return fusion, {name: spec.model_copy(update={"late": fusion.late}) for name, spec in fitted.items()}
 
 
-def _optimizer(network: nn.Module, spec: SupervisedSpec) -> torch.optim.Optimizer:
+def _optimizer(network: JointNetwork, spec: SupervisedSpec) -> torch.optim.Optimizer:
     """AdamW that decays matrices only: biases and fusion weights have no reason to be near 0."""
-    trainable = [p for p in network.parameters() if p.requires_grad]
     groups = [
-        {"params": [p for p in trainable if p.ndim >= 2], "weight_decay": spec.weight_decay},
-        {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0},
+        {
+            "params": [p for p in module.parameters() if p.requires_grad and (p.ndim >= 2) is decayed],
+            "weight_decay": spec.weight_decay if decayed else 0.0,
+            "lr": spec.learning_rate * rate,
+        }
+        for module, rate in network.rates()
+        for decayed in (True, False)
     ]
-    return torch.optim.AdamW([g for g in groups if g["params"]], lr=spec.learning_rate)
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=spec.learning_rate)

@@ -32,7 +32,7 @@ class JointNetwork(nn.Module):
 
     def __init__(self, fusion: FusionSpec, heads: Mapping[str, LabelHeadSpec]) -> None:
         super().__init__()
-        self.names = list(heads)
+        self.names, self.fusion_rate = list(heads), fusion.rate
         self.fusion = fusion.build().requires_grad_(fusion.trained)
         self.heads = nn.ModuleList(spec.build() for spec in heads.values())
         small = [spec.model_copy(update={"hidden": 0}) for spec in heads.values()]
@@ -44,6 +44,10 @@ class JointNetwork(nn.Module):
         for name, head in zip(self.names, self.heads, strict=True):
             assert isinstance(head, LabelHead)
             yield name, head
+
+    def rates(self) -> list[tuple[nn.Module, float]]:
+        """Every part with the factor on its learning rate."""
+        return [(self.fusion, self.fusion_rate), (self.heads, 1.0), (self.unimodal, 1.0)]
 
     def loss(self, rows: Rows, unimodal_weight: float) -> Tensor:
         """Σ over heads of the fused loss, and the weighted mean loss of each modality alone."""

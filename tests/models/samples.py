@@ -15,7 +15,8 @@ DIMS = {"photo": 6, "review": 4, "visits": 8}
 def examples(rows: int, seed: int = 0, *, noise: float = 0.5, absent: float = 0.1, per_group: int = 1) -> Examples:
     """Rows in which modality m shows latent number m with noise, linearly spread over its width.
 
-    Labels: `churned` with probability sigmoid(2·Σ latents), `spend` = 10 + 3·Σ latents, `segment` = the largest one.
+    Labels: `churned` with probability sigmoid(2·Σ latents), `spend` = 10 + 3·Σ latents, `segment` = the largest one,
+    `interests` = those above 0.
     """
     rng = np.random.default_rng(seed)
     world = np.random.default_rng(7)  # the same directions for every seed
@@ -34,6 +35,8 @@ def examples(rows: int, seed: int = 0, *, noise: float = 0.5, absent: float = 0.
         "spend": pa.array(10 + 3 * total),
         "segment": pa.array(np.array(["art", "books", "cars"])[latents.argmax(axis=1)]),
     }
+    above = [np.array(["art", "books", "cars"])[row > 0].tolist() for row in latents]
+    labels["interests"] = pa.array(above, pa.list_(pa.string()))
     groups = pa.array([f"customer {i // per_group}" for i in range(rows)])
     return Examples(dict(DIMS), torch.from_numpy(x), torch.from_numpy(mask), labels, groups)
 
