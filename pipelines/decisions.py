@@ -115,7 +115,8 @@ def _train(job: Job, work: Work, name: str, fitted: Fitted, clock: Clock) -> Dec
     settle(places, policy, verdict, sources=sources, card=card, clock=clock)
     shutil.rmtree(checkpoints, ignore_errors=True)
     which: Which = "candidate" if places.waiting() else "published"
-    return Deciding(name, told(name, places), [Judged(name, which, policy.spec, judgement, card)])
+    noted = load_card(places.candidate if which == "candidate" else places.published)
+    return Deciding(name, told(name, places), [Judged(name, which, policy.spec, judgement, noted)])
 
 
 def _card(

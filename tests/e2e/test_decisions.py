@@ -15,12 +15,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from models.artifacts import load
-from models.evaluate.judgement import judge
+from models.artifacts import load, load_config
+from models.evaluate.judgement import Judgement, judge
 from models.heads.base import DecisionHead, DecisionHeadSpec
 from models.learn.deciding import policy_of
 from models.learn.decisions import Decisions, read_decisions
-from pipelines import cli
+from pipelines import cli, decisions
 from pipelines.config import load_job
 from pipelines.evaluate import evaluate
 from pipelines.job import Job
@@ -225,14 +225,12 @@ def as_judged(shop: Shop, log: pa.Table) -> tuple[DecisionHeadSpec, DecisionHead
 
 def test_the_published_probability_is_that_of_the_policy_that_is_judged(shop: Shop, night: pa.Table) -> None:
     """To float32: so weights of the policy on its own log are 1."""
-    spec, module, decisions = as_judged(shop, next_log(shop, night))
+    spec, module, log = as_judged(shop, next_log(shop, night))
 
-    policy = policy_of(spec, module, decisions)
+    policy = policy_of(spec, module, log)
 
-    np.testing.assert_allclose(
-        decisions.propensity, policy[np.arange(len(decisions)), decisions.action], rtol=1e-6, atol=0
-    )
-    judgement = judge(spec, module, decisions)
+    np.testing.assert_allclose(log.propensity, policy[np.arange(len(log)), log.action], rtol=1e-6, atol=0)
+    judgement = judge(spec, module, log)
     assert judgement.support is not None
     assert judgement.support.mean == pytest.approx(1.0, abs=1e-6)
 
@@ -269,6 +267,30 @@ def test_a_policy_that_is_not_better_is_not_published(shop: Shop, night: pa.Tabl
     [decides, candidate] = evaluate(shop.job(*random)).policies[0].judged
     assert decides.judgement.better
     assert not candidate.judgement.better
+
+
+def test_training_that_broke_off_gives_the_same_policy(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends between learning and judging; the next one goes on from its checkpoints, and clears them away."""
+    artifacts = tmp_path / "artifacts"
+    shutil.copytree(shop.folder / "artifacts", artifacts, ignore=shutil.ignore_patterns("heads", "candidates"))
+    job = shop.job(f"artifacts={artifacts}")
+    monkeypatch.setattr(decisions, "judge", _break_off)
+    with pytest.raises(KeyboardInterrupt):
+        train(job)
+    monkeypatch.undo()
+    assert any((artifacts / "checkpoints" / "offer").iterdir())
+
+    train(job)
+
+    assert not (artifacts / "checkpoints" / "offer").exists()
+    whole, again = (load_config(head_folder(each, "offer")).fingerprint for each in (shop.job(), job))
+    assert again == whole
+
+
+def _break_off(*_arguments: object) -> Judgement:
+    raise KeyboardInterrupt
 
 
 def test_without_a_policy_that_may_decide_no_night_is_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
