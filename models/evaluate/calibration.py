@@ -9,12 +9,12 @@ from typing import cast
 import numpy as np
 
 from models.arrow import Bool
-from models.evaluate.metrics import METRICS
+from models.evaluate.metrics import metrics_of
 from models.learn.data import Examples
 from models.learn.fitting import Fitted
 
 ALL = "all"  # the pattern that stands for every row
-OF_CALIBRATION = ("log_likelihood", "brier", "ece", "pinball", "coverage")  # names in METRICS that say something of it
+OF_CALIBRATION = ("log_likelihood", "brier", "ece", "pinball", "coverage")  # names of metrics that say something of it
 SMALLEST_PATTERN = 30  # rows, as in `comparison`
 
 
@@ -49,7 +49,8 @@ def calibration(fitted: Fitted, rows: Examples) -> list[CalibrationRow]:
     before, after = fitted.scores(rows, calibrated=False), fitted.scores(rows)
     found = []
     for head, spec in fitted.head_specs.items():
-        metrics = {name: metric for name, metric in METRICS.get(spec.task, {}).items() if name in OF_CALIBRATION}
+        known = metrics_of(spec.task, getattr(spec, "quantiles", ()))
+        metrics = {name: metric for name, metric in known.items() if name in OF_CALIBRATION}
         targets = spec.targets(rows.labels[spec.label]).astype(np.float64)
         labelled = cast(Bool, ~np.isnan(targets).reshape(len(rows), -1).any(axis=1))
         for pattern, where in _patterns(rows, labelled).items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,10 @@ Float64 = npt.NDArray[np.float64]
 
 CALIBRATION_BINS = 15  # Guo et al. 2017
 SMALLEST_PROBABILITY = 1e-7  # near float32's resolution at 1: a certain mistake costs 16 nats, not infinitely many
+
+
+Metric = Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], float]
+"""Of targets (`[n]` class index or value, `[n, K]` memberships) and published scores (`[n]`, or `[n, K]`)."""
 
 
 def roc_auc(y: Bool, score: Float64) -> float:
@@ -95,13 +99,52 @@ def root_mean_squared_error(y: Float64, prediction: Float64) -> float:
     return float(np.sqrt(((y - prediction) ** 2).mean()))
 
 
+def pinball(y: Float64, quantiles: Float64, levels: Float64) -> float:
+    """mean over rows and levels of max(τ u, (τ − 1) u), u = y − q_τ (Koenker & Bassett 1978), in the label's units.
+
+    Args:
+        y: `[n]`.
+        quantiles: `[n, K]`.
+        levels: `[K]` τ.
+    """
+    above = y[:, None] - quantiles
+    return float(np.maximum(levels * above, (levels - 1) * above).mean())
+
+
+def pinball_skill(y: Float64, quantiles: Float64, levels: Float64) -> float:
+    """1 − pinball loss / that of the rows' own quantiles, the same for all (R¹, Koenker & Machado 1999).
+
+    What R² is to means: 0 knows nothing of the record, 1 is certain and right; NaN where y does not vary.
+    """
+    constant = pinball(y, np.tile(np.quantile(y, levels), (len(y), 1)), levels) if len(y) else 0.0
+    return 1 - pinball(y, quantiles, levels) / constant if constant else float("nan")
+
+
+def coverage(y: Float64, quantiles: Float64) -> float:
+    """Share of rows between the lowest and the highest quantile; of a single quantile, the share at or below it."""
+    low = quantiles[:, 0] if quantiles.shape[1] > 1 else -np.inf
+    return float(((low <= y) & (y <= quantiles[:, -1])).mean())
+
+
+def coverage_error(y: Float64, quantiles: Float64, levels: Float64) -> float:
+    """The largest over levels of |share of rows at or below q_τ − τ|."""
+    return float(np.abs((y[:, None] <= quantiles).mean(axis=0) - levels).max())
+
+
+def macro(metric: Callable[[Bool, Float64], float]) -> Metric:
+    """Of `[n, K]` memberships and probabilities: the mean over the classes for which there is a value."""
+
+    def of_scores(y: Float64, score: Float64) -> float:
+        values = np.array([metric(of == 1, p) for of, p in zip(y.T, score.T, strict=True)])
+        known = values[~np.isnan(values)]
+        return float(known.mean()) if len(known) else float("nan")
+
+    return of_scores
+
+
 def both_classes(p: Float64) -> Float64:
     """`[n]` P(positive) to `[n, 2]`."""
     return np.stack([1 - p, p], axis=1)
-
-
-Metric = Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], float]
-"""Of targets `[n]` (class index or value) and published scores (`[n]`, or `[n, K]` with one per class)."""
 
 
 def _of_classes(metric: Callable[[Int64, Float64], float]) -> Metric:
@@ -119,6 +162,16 @@ _CLASSES: dict[str, Metric] = {
     "ece": _of_classes(calibration_error),
 }
 
+
+def _of_memberships(metric: Callable[[Int64, Float64], float]) -> Metric:
+    """Of `[n, K]` memberships and probabilities: every class of every row is a yes or no."""
+
+    def of_scores(y: Float64, score: Float64) -> float:
+        return metric(y.reshape(-1).astype(np.int64), both_classes(score.reshape(-1)))
+
+    return of_scores
+
+
 METRICS: dict[str, dict[str, Metric]] = {
     "binary": {
         "roc_auc": lambda y, score: roc_auc(y == 1, score),
@@ -126,11 +179,37 @@ METRICS: dict[str, dict[str, Metric]] = {
         **_CLASSES,
     },
     "multiclass": _CLASSES,
+    "multilabel": {
+        "roc_auc": macro(roc_auc),
+        "average_precision": macro(average_precision),
+        "log_likelihood": _of_memberships(log_likelihood),
+        "accuracy": _of_memberships(accuracy),
+        "brier": _of_memberships(brier),
+        "ece": _of_memberships(calibration_error),
+    },
     "regression": {"r2": r_squared, "mae": mean_absolute_error, "rmse": root_mean_squared_error},
 }
-"""Task -> name -> metric; the first of a task is its headline, of which more is better."""
+"""Task -> name -> metric; the first of a task is its headline, of which more is better. Quantiles: `metrics_of`."""
+
+
+def metrics_of(task: str, levels: Sequence[float] = ()) -> dict[str, Metric]:
+    """Name -> metric of a task; the first is its headline, of which more is better.
+
+    Args:
+        task: what is predicted.
+        levels: of the quantiles, where the task is `quantile`.
+    """
+    if task != "quantile":
+        return METRICS[task]
+    of = np.array(levels)
+    return {
+        "pinball_skill": lambda y, score: pinball_skill(y, score, of),
+        "pinball": lambda y, score: pinball(y, score, of),
+        "coverage": coverage,
+        "coverage_error": lambda y, score: coverage_error(y, score, of),
+    }
 
 
 def headline(task: str) -> str:
     """The metric by which models of this task are compared; more is better."""
-    return next(iter(METRICS[task]))
+    return next(iter(metrics_of(task)))

@@ -9,7 +9,7 @@ import pytest
 from sklearn import metrics as reference
 
 from models.evaluate import metrics
-from models.evaluate.metrics import METRICS, Float64, headline
+from models.evaluate.metrics import METRICS, Float64, headline, metrics_of
 
 
 @pytest.fixture(params=[0, 1, 2])
@@ -85,8 +85,57 @@ def test_a_certain_mistake_costs_a_bounded_amount() -> None:
 
 
 @pytest.mark.parametrize(
-    ("task", "name"), [("binary", "roc_auc"), ("multiclass", "log_likelihood"), ("regression", "r2")]
+    ("task", "name"),
+    [
+        ("binary", "roc_auc"),
+        ("multiclass", "log_likelihood"),
+        ("multilabel", "roc_auc"),
+        ("regression", "r2"),
+        ("quantile", "pinball_skill"),
+    ],
 )
 def test_headline(task: str, name: str) -> None:
     """Each task has one metric by which models are compared."""
     assert headline(task) == name
+
+
+def test_multilabel_metrics_agree_with_scikit_learn() -> None:
+    """Macro-averaged areas, and every class of every row as a yes or no."""
+    rng = np.random.default_rng(0)
+    p = rng.random((200, 3))
+    y = (rng.random((200, 3)) < p).astype(np.float64)
+    of = METRICS["multilabel"]
+    assert of["roc_auc"](y, p) == pytest.approx(reference.roc_auc_score(y, p, average="macro"))
+    assert of["average_precision"](y, p) == pytest.approx(reference.average_precision_score(y, p, average="macro"))
+    assert of["log_likelihood"](y, p) == pytest.approx(-reference.log_loss(y.ravel(), p.ravel()))
+    assert of["accuracy"](y, p) == pytest.approx(1 - reference.hamming_loss(y, p > 0.5))
+    assert of["brier"](y, p) == pytest.approx(2 * reference.brier_score_loss(y.ravel(), p.ravel()))
+
+
+def test_classes_that_do_not_vary_are_left_out_of_the_mean() -> None:
+    """The first class is ranked perfectly, the second applies to all; without any other class there is no mean."""
+    y, p = np.array([[0.0, 1.0], [1.0, 1.0]]), np.array([[0.2, 0.5], [0.7, 0.5]])
+    of = METRICS["multilabel"]["roc_auc"]
+    assert of(y, p) == 1.0
+    assert math.isnan(of(y[:, 1:], p[:, 1:]))
+
+
+def test_pinball_agrees_with_scikit_learn() -> None:
+    """The mean over levels, and its share of what constant quantiles lose."""
+    rng = np.random.default_rng(0)
+    y, score, levels = rng.standard_normal(300), np.sort(rng.standard_normal((300, 3)), axis=1), (0.1, 0.5, 0.9)
+    of = metrics_of("quantile", levels)
+    losses = [reference.mean_pinball_loss(y, score[:, k], alpha=level) for k, level in enumerate(levels)]
+    constant = [reference.mean_pinball_loss(y, np.full(300, np.quantile(y, level)), alpha=level) for level in levels]
+    assert of["pinball"](y, score) == pytest.approx(np.mean(losses))
+    assert of["pinball_skill"](y, score) == pytest.approx(1 - sum(losses) / sum(constant))
+    assert math.isnan(of["pinball_skill"](np.ones(5), np.ones((5, 3))))
+
+
+def test_coverage_by_hand() -> None:
+    """Of 1 to 4, two lie in [2, 3]; at or below the quantiles are 2 and 3 of 4, where 1 and 3 were said."""
+    y, score = np.arange(1.0, 5.0), np.tile([2.0, 3.0], (4, 1))
+    of = metrics_of("quantile", (0.25, 0.75))
+    assert of["coverage"](y, score) == 0.5
+    assert of["coverage_error"](y, score) == 0.25
+    assert metrics_of("quantile", (0.5,))["coverage"](y, score[:, :1]) == 0.5
