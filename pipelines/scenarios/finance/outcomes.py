@@ -27,7 +27,7 @@ DEFAULT_LOGIT = _quadratic(
     },
     {("sector_stress", "leverage"): 0.3, ("strain", "liquidity"): -0.3},
 )
-"""Log odds of not paying within 12 months; 26 % of the firms do not, far more than a lender would live with."""
+"""Log odds of not paying within 12 months; 27 % of the firms do not, far more than a lender would live with."""
 
 UTILISATION = _quadratic(
     52.0,
