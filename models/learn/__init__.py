@@ -26,6 +26,7 @@ HELPERS = frozenset(
         "q_fitting",
         "split",
         "steps",
+        "teams",
         "values",
     }
 )

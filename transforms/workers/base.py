@@ -8,13 +8,14 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Annotated, ClassVar, Final, NamedTuple, Protocol, runtime_checkable
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final, NamedTuple, Protocol, runtime_checkable
 
 import pyarrow as pa
 from pydantic import Field, field_validator
 
 from models.batch import BatchOp, OpSpec
-from models.errors import AmalgamError, ConfigError, MemoryExceeded, WorkerDied
+from models.errors import AmalgamError, ConfigError, MemoryExceeded, Problem, WorkerDied
 from models.spec import Spec
 from transforms.workers.layout import Auto, Plan
 
@@ -254,6 +255,26 @@ class WorkersSpec(Spec[Workers]):
         from transforms.workers import ray_start
 
         return ray_start.start(self, ops, rows)
+
+    def fit_together(self, fit: Callable[[Any], object], members: int, folder: Path) -> None:
+        """Run `fit(team)` in so many processes that train together, and wait for them; they leave checkpoints behind.
+
+        Args:
+            fit: from the team (`models.learn.deciding.Team`); it is sent to the processes.
+            members: how many of them.
+            folder: for Ray's own notes, which are removed; shared by all machines of a cluster.
+
+        Raises:
+            ConfigError: there is no Ray, or what `fit` itself raised.
+            TemporaryError: no Ray answers at the address, or members died again and again.
+        """
+        if self.address == "inline":
+            message = "must name a Ray (local, auto, an address) where several processes train; got 'inline'"
+            raise ConfigError([Problem("workers.address", message)])
+        _prepare_ray()
+        from transforms.workers import ray_train
+
+        ray_train.fit_together(fit, members, self, folder)
 
 
 def _prepare_ray() -> None:
