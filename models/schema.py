@@ -9,7 +9,10 @@ A row travels as one line of a `pyarrow.RecordBatch`. Its own columns keep their
     share_<modality>       float32                how much the modality weighs in `fused`; sums to 1 in a row
     fused                  fixed list of float32
     score_<head>           float32, or list<float32> with one per class
-    issues                 list<string>           `<modality>.<code>`: what was wrong with this record
+    action_<head>          string                 of a head that decides; empty where nothing was allowed
+    prob_<head>            float32                the probability with which that action was drawn
+    value_<head>           float32                what it is expected to bring
+    issues                 list<string>           `<modality>.<code>`, `<head>.<code>`: what was wrong with this record
 
 What cleaners hand to encoders, by modality type:
 

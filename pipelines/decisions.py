@@ -6,23 +6,25 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, NamedTuple, Self, TypeAlias, cast
 
 import numpy as np
 import torch
 
 from models.artifacts import load, load_card
 from models.evaluate.judgement import Judgement, judge
-from models.fusion.base import FusionSpec, seeded
+from models.fusion.base import Fusion, FusionSpec, seeded
 from models.heads.base import DecisionHead, DecisionHeadSpec
-from models.learn.deciding import FittedPolicy
+from models.learn.deciding import ALONE, FittedPolicy, Team
 from models.learn.decisions import Chosen, Decisions, read_actions, read_decisions
 from models.learn.fitting import Fitted
+from models.learn.split import Parts
+from models.learn.teams import Finished
 from pipelines.execute import Work
 from pipelines.history import VALIDATION, parts
 from pipelines.job import Job
 from pipelines.policies import Clock, Places, now, require_trained, settle, told, verdict_on
-from pipelines.recipes import embedding_sources, policies, policy_places, problems_at
+from pipelines.recipes import embedding_sources, fusion_folder, policies, policy_places, problems_at
 from pipelines.run import versions
 from pipelines.worth import account
 
@@ -70,53 +72,95 @@ class Deciding:
         return "\n\n".join([*(account(j.head, j.which, j.spec.kind, j.judgement) for j in self.judged), self.told])
 
 
+@dataclass(frozen=True)
 class Log:
-    """The logged decisions of one head in the embedded history, part by part."""
+    """The logged decisions of a job in its embedded history, part by part; travels to processes that train together."""
 
-    def __init__(self, job: Job, work: Work) -> None:
-        split = job.need_training("train").split
-        self.parts = parts(job)
-        self._job, self._work, self._by = job, work, split.by
+    features: Path
+    inputs: Mapping[str, int]
+    by: str
+    """Column that keeps parts apart."""
+    parts: Parts
+    scratch: Path
+    """Folder of files that vanish with what is read into them."""
+
+    @classmethod
+    def of(cls, job: Job, work: Work) -> Self:
+        """The log that a job learns from."""
+        inputs = {name: m.encoder.output_dim for name, m in job.modalities.items()}
+        by = job.need_training("train").split.by
+        return cls(work.features, inputs, by, parts(job), job.artifacts / "scratch")
 
     def with_actions(self, head: DecisionHeadSpec, fusion: FusionSpec) -> DecisionHeadSpec:
         """The head with the actions of its training rows."""
-        taken = read_actions(self._work.features, head, self._by, self.parts.training)
-        return head.with_actions(taken, fusion)
+        return head.with_actions(read_actions(self.features, head, self.by, self.parts.training), fusion)
 
     def read(self, spec: DecisionHeadSpec, chosen: Chosen) -> Decisions:
-        """The decisions of some groups; embeddings lie in a file, which vanishes with them."""
-        inputs = {name: m.encoder.output_dim for name, m in self._job.modalities.items()}
-        folder = self._job.artifacts / "scratch"
-        return read_decisions(self._work.features, spec, inputs, self._by, folder, chosen)
+        """The decisions of some groups."""
+        return read_decisions(self.features, spec, self.inputs, self.by, self.scratch, chosen)
 
 
-def train_policies(job: Job, work: Work, fitted: Fitted, clock: Clock = now) -> list[Deciding]:
-    """Train every decision head from the fitted fusion, judge it, and publish it if its rule says so.
+class Learned(NamedTuple):
+    """What a lesson gives."""
+
+    policy: FittedPolicy
+    rows: dict[str, int]
+    """Part -> decisions."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Trains one policy; each process of a team reads the log itself."""
+
+    log: Log
+    spec: DecisionHeadSpec
+    """With its actions and its fusion."""
+    fusion: Path
+    """Artifact with the weights to start from."""
+    checkpoints: Path
+
+    def __call__(self, team: Team) -> Learned:
+        """See `DecisionLearner.fit`."""
+        train = self.log.read(self.spec, self.log.parts.training)
+        validation = self.log.read(self.spec, self.log.parts.validation)
+        fusion = cast(Fusion, load(self.fusion).module)
+        policy = self.spec.steps.build().fit(self.spec, fusion, train, validation, self.checkpoints, team)
+        return Learned(policy, {"training": len(train), "validation": len(validation)})
+
+
+def train_policies(job: Job, work: Work, clock: Clock = now) -> list[Deciding]:
+    """Train every decision head from the fusion that was saved, judge it, and publish it if its rule says so.
 
     Raises:
         ConfigError: with the head's YAML path: its log cannot be learned from.
     """
-    return [_train(job, work, name, fitted, clock) for name in policies(job)]
+    return [_train(job, work, name, clock) for name in policies(job)]
 
 
-def _train(job: Job, work: Work, name: str, fitted: Fitted, clock: Clock) -> Deciding:
-    head, log, places = policies(job)[name], Log(job, work), policy_places(job, name)
+def _train(job: Job, work: Work, name: str, clock: Clock) -> Deciding:
+    head, log, places = policies(job)[name], Log.of(job, work), policy_places(job, name)
     checkpoints = job.artifacts / "checkpoints" / name
     with problems_at(f"heads.{name}"):
-        spec = log.with_actions(head, fitted.fusion_spec)
-        train, validation = log.read(spec, log.parts.training), log.read(spec, log.parts.validation)
-        policy = spec.steps.build().fit(spec, fitted.fusion, train, validation, checkpoints)
+        spec = log.with_actions(head, job.fusion)
+        policy, rows = _learned(job, Lesson(log, spec, fusion_folder(job), checkpoints))
         held_out = log.read(spec, log.parts.held_out)
         judgement = judge(policy.spec, policy.module, held_out)
-    rows = {"train": len(train), "validation": len(validation), "held_out": len(held_out)}
-    card = _card(job, work, policy, judgement, rows)
+    card = _card(job, work, policy, judgement, {**rows, "held_out": len(held_out)})
     sources = embedding_sources(job, work.recipe.modalities)
-    verdict = verdict_on(head, judgement)
-    settle(places, policy, verdict, sources=sources, card=card, clock=clock)
+    settle(places, policy, verdict_on(head, judgement), sources=sources, card=card, clock=clock)
     shutil.rmtree(checkpoints, ignore_errors=True)
     which: Which = "candidate" if places.waiting() else "published"
     noted = load_card(places.candidate if which == "candidate" else places.published)
     return Deciding(name, told(name, places), [Judged(name, which, policy.spec, judgement, noted)])
+
+
+def _learned(job: Job, lesson: Lesson) -> Learned:
+    """By this process, or by several, whose result is put together here from their checkpoints."""
+    workers = job.need_training("train").workers
+    if workers == 1:
+        return lesson(ALONE)
+    job.workers.fit_together(lesson, workers, job.artifacts / "scratch")
+    return lesson(Finished(workers))
 
 
 def _card(
@@ -143,7 +187,7 @@ def _card(
 
 def observed(job: Job, work: Work) -> Fitted:
     """The fusion of a job without labels: its seeded weights, with the scale of the training rows noted."""
-    log, seed = Log(job, work), job.need_training("train").learner.seed
+    log, seed = Log.of(job, work), job.need_training("train").learner.seed
     spec = log.with_actions(next(iter(policies(job).values())), job.fusion)
     rows = log.read(spec, log.parts.training)
     some = np.linspace(0, len(rows) - 1, min(len(rows), OBSERVED_ROWS)).astype(np.int64)
@@ -181,7 +225,7 @@ def _judged(job: Job, work: Work, name: str, places: Places) -> Deciding:
 
 
 def _held_out(job: Job, work: Work, name: str, which: Which, folder: Path) -> Judged:
-    log, loaded = Log(job, work), load(folder)
+    log, loaded = Log.of(job, work), load(folder)
     spec, module = cast(DecisionHeadSpec, loaded.config.spec), cast(DecisionHead, loaded.module)
     judgement = judge(spec, module, log.read(spec, log.parts.held_out))
     return Judged(name, which, spec, judgement, load_card(folder))

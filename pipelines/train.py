@@ -86,7 +86,7 @@ def train(job: Job, beam_args: Sequence[str] = (), clock: Clock = now) -> Traine
     work, _ = embed_history(job, beam_args)
     labels = train_labels(job, work)
     save_labels(job, work, labels)
-    policies = train_policies(job, work, labels.fitted, clock)
+    policies = train_policies(job, work, clock)
     return Trained(labels, policies, str(job.artifacts), encoders)
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from models.artifacts import load, load_config
 from models.evaluate.judgement import Judgement, judge
@@ -291,6 +292,21 @@ def test_training_that_broke_off_gives_the_same_policy(
 
 def _break_off(*_arguments: object) -> Judgement:
     raise KeyboardInterrupt
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_two_processes_train_the_policy_that_one_trains(shop: Shop, tmp_path: Path) -> None:
+    """To 1e-5: only sums over rows are added up in another order."""
+    artifacts = tmp_path / "artifacts"
+    shutil.copytree(shop.folder / "artifacts", artifacts, ignore=shutil.ignore_patterns("heads", "candidates"))
+    together = shop.job(f"artifacts={artifacts}", "training.workers=2", "workers.address=local")
+
+    train(together)
+
+    one, two = (load(head_folder(job, "offer")).module.state_dict() for job in (shop.job(), together))
+    for name, tensor in one.items():
+        torch.testing.assert_close(two[name], tensor, rtol=0, atol=1e-5)
 
 
 def test_without_a_policy_that_may_decide_no_night_is_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
