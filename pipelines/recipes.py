@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -318,9 +319,13 @@ def score_op(job: Job, fuse: FuseSpec, modalities: Mapping[str, ModalitySpec], i
     """
     if not job.heads:
         return None
-    require_label_heads(job, fuse)
-    for name, head in policies(job).items():
-        require_policy(f"heads.{name}", head, policy_places(job, name), embedding_sources(job, modalities))
+    sources = embedding_sources(job, modalities)
+    labels = {name: partial(_require_label_head, job, name, fuse) for name in label_heads(job)}
+    deciding = {
+        name: partial(require_policy, f"heads.{name}", head, policy_places(job, name), sources)
+        for name, head in policies(job).items()
+    }
+    _require_all({**labels, **deciding})
     folders = {name: str(head_folder(job, name)) for name in job.heads}
     return ScoreSpec(heads=folders, key=job.input.key, occasion=f"{job.name}/{interval.date}")
 
@@ -329,13 +334,27 @@ def require_label_heads(job: Job, fuse: FuseSpec) -> None:
     """Refuse label heads that were not trained, or not on this fusion, or with other settings.
 
     Raises:
-        ConfigError: naming the first.
+        ConfigError: naming each of them.
     """
-    for name, head in label_heads(job).items():
-        with problems_at(f"heads.{name}"):
-            trained = ScoreSpec(heads={name: str(head_folder(job, name))})
-            require_same_settings(f"heads.{name}", trained.head_specs()[name], head)
-            trained.require_sources(fuse.fingerprint(), {})
+    _require_all({name: partial(_require_label_head, job, name, fuse) for name in label_heads(job)})
+
+
+def _require_label_head(job: Job, name: str, fuse: FuseSpec) -> None:
+    trained = ScoreSpec(heads={name: str(head_folder(job, name))})
+    require_same_settings(f"heads.{name}", trained.head_specs()[name], job.heads[name])
+    trained.require_sources(fuse.fingerprint(), {})
+
+
+def _require_all(checks: Mapping[str, Callable[[], None]]) -> None:
+    """Make every head's check, and tell all that is wrong at once."""
+    problems: list[Problem] = []
+    for name, check in checks.items():
+        try:
+            check()
+        except ConfigError as error:
+            problems += error.at(f"heads.{name}").problems
+    if problems:
+        raise ConfigError(problems)
 
 
 def fingerprints(recipe: Recipe) -> dict[str, object]:

@@ -215,6 +215,18 @@ def test_a_night_without_a_policy_that_may_decide_is_refused(tmp_path: Path) -> 
     assert "`amalgam train JOB --set heads.offer.publish=always`" in problem.message
 
 
+def test_what_is_wrong_with_any_head_is_told_at_once(tmp_path: Path) -> None:
+    """One that was never trained, and one that may not decide."""
+    heads = {"spend": {"kind": "regressor", "label": "spent"}, "offer": OFFER}
+    trained(job_of(tmp_path), WORSE)
+    job = make_job(tmp_path, heads=heads)
+
+    with pytest.raises(ConfigError) as caught:
+        nightly_recipe(job, SCHEMA, NIGHT)
+
+    assert [problem.path for problem in caught.value.problems] == ["heads.spend", "heads.offer"]
+
+
 def test_the_last_policy_goes_on_though_the_new_one_was_trained_with_other_settings(tmp_path: Path) -> None:
     """They were tried, and were not good enough."""
     trained(job_of(tmp_path), BETTER)
