@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from models.arrow import Float32, list_parts, rowwise
+from models.arrow import Float32, list_parts, product
 from models.sound import CHUNK_FRAMES, filled_up, frame_starts, frames_at, hann, mel_filters
 
 WINDOW_SECONDS, HOP_SECONDS = 0.032, 0.016  # 512 and 256 samples at 16 kHz: bands of 31 Hz tell voices' pitches apart
@@ -44,7 +44,7 @@ class Spectrogram:
         transformed = np.fft.rfft(framed * self.hann, self.n_fft, axis=1)
         power = np.square(transformed.real) + np.square(transformed.imag)  # [f, bins]
         power = (power / self.hann.sum() ** 2).astype(np.float32)
-        mel = rowwise(lambda block: block @ self.filters, power, self.n_mels)
+        mel = product(power, self.filters)
         levels = (np.log(mel + np.float32(FLOOR)) - np.log(np.float32(FLOOR))) * np.float32(LEVELS)
         bands: npt.NDArray[np.uint8] = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
         return bands

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field, field_validator
 
-from models.arrow import Float32, Int64, rowwise, to_numpy
+from models.arrow import Float32, Int64, product, to_numpy
 from models.encoders.base import EncoderSpec, projection
 from models.segments import Float64
 
@@ -58,7 +58,7 @@ class ImageHistogramsEncoder:
         out = np.empty((len(pixels), self.dim), dtype=np.float32)
         for start in range(0, len(pixels), step):
             features = self.describe(pixels[start : start + step])
-            out[start : start + step] = rowwise(lambda block: block @ self.matrix, features, self.dim)
+            out[start : start + step] = product(features, self.matrix)
         return out
 
     def describe(self, pixels: UInt8) -> Float32:
@@ -116,7 +116,7 @@ class ImageHistogramsEncoder:
         centred = (grey - means[:, None, None]) * self.window
         spectrum = np.fft.rfft2(centred).reshape(len(grey), -1)
         power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-        summed = rowwise(lambda block: block @ self.sectors, power, RINGS * SECTORS)
+        summed = product(power, self.sectors)
         return (np.log(summed.astype(np.float64) / self.size**2 + 1e-6) + 6) / 2
 
     def _histogram(self, low: Int64, at_low: npt.NDArray[Any], at_next: npt.NDArray[Any], bins: int) -> Float64:

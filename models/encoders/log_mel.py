@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from models.arrow import Bool, Float32, Int64, list_parts, rowwise
+from models.arrow import Bool, Float32, Int64, list_parts, product
 from models.encoders.base import EncoderSpec
 from models.segments import (
     Float64,
@@ -89,7 +89,7 @@ class LogMelEncoder:
             transformed = np.fft.rfft(framed, self.n_fft, axis=1)
             power: Float32 = np.square(transformed.real) + np.square(transformed.imag)  # [f, bins]
             power *= np.float32(1 / self.hann.sum() ** 2)
-            bands = rowwise(lambda block: block @ self.filters, power, self.n_mels)
+            bands = product(power, self.filters)
             mel[:, part] = np.log(bands.T.astype(np.float64) + FLOOR)
             shape[:, part] = self._shape(power)
         return mel, Spectrum(*shape)
@@ -97,7 +97,7 @@ class LogMelEncoder:
     def _shape(self, power: Float32) -> Float64:
         """`[4, f]`: log energy, centroid in octaves, spread in octaves, flatness in log units."""
         octave = self._octaves  # [bins, 2]
-        sums = rowwise(lambda block: block @ octave, power, octave.shape[1]).astype(np.float64)
+        sums = product(power, octave).astype(np.float64)
         energy = sums[:, 0] + FLOOR
         centroid = sums[:, 1] / energy
         spread = np.sqrt(np.maximum(sums[:, 2] / energy - centroid**2, 0))
