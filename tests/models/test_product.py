@@ -46,5 +46,5 @@ def test_it_is_the_product(kind: str) -> None:
     found = product(x, m)
 
     assert found.dtype == np.float32
-    # 300 additions, each off by at most 2^-24 of a sum below some 60: 300 · 60 · 6e-8 = 1e-3; ten times less in practice.
+    # 300 additions, each off by at most 2^-24 of a sum below some 60: 300 · 60 · 6e-8 = 1e-3; in practice a tenth.
     np.testing.assert_allclose(found, x.astype(np.float64) @ m, rtol=0, atol=1e-4)
