@@ -13,6 +13,7 @@ from models.spec import FAMILIES, Spec, discover, parse
 
 SETTINGS: dict[tuple[str, str], dict[str, Any]] = {
     ("modality", "tabular"): {"numeric": ["age"], "categorical": ["segment"]},
+    ("head", "policy_gradient"): {"action": "offer", "reward": "revenue", "propensity": "propensity"},
 }
 """(family, kind) -> settings of its example, where the required ones cannot be made up from their types."""
 
