@@ -14,4 +14,5 @@ bench peers/run.py --rows 5000 --data "$BENCH"                 # 3 h, and the do
 bench second_night.py --rows 50000 --data "$BENCH"             # 1.5 h
 bench memory.py --rows 2000 --times 5 --modalities text,image  # 20 min
 bench gpu.py --data "$BENCH"                                   # 10 min without a GPU
+bench off_policy.py                                            # 15 min
 exit $status

@@ -127,3 +127,53 @@ def episodes(count: int, seed: int, *, per_group: int = 1) -> Seen:
         gamma=GAMMA,
     )
     return Seen(logged, np.eye(STATES * STEPS)[steps * STATES + states])
+
+
+COLUMNS = 20  # of the world with many
+
+
+def _directions(actions: int, uneven: float) -> tuple[Float64, Float64]:
+    """`[F, A]` of the logging policy and of rewards."""
+    rng = np.random.default_rng(11)
+    logging, rewards = rng.standard_normal((2, COLUMNS, actions)) * 2 / np.sqrt(COLUMNS)
+    return uneven * logging, rewards
+
+
+def _nearly_greedy(x: Float64, actions: int, uneven: float) -> Float64:
+    """`[n, A]`: the best action, but for 5 %; what the log prefers sways it a little."""
+    logging, rewards = _directions(actions, uneven)
+    best = (x @ (rewards + 0.3 * logging)).argmax(axis=1)
+    policy: Float64 = 0.05 / actions + 0.95 * np.eye(actions)[best]
+    return policy
+
+
+def wide(rows: int, seed: int, *, actions: int = 4, uneven: float = 0.5) -> Seen:
+    """A decision per customer, 20 columns, and a policy that is nearly greedy: weights of 0 and far above 1.
+
+    Args:
+        rows: how many.
+        seed: of the log.
+        actions: how many there are.
+        uneven: how far the logging policy is from drawing evenly; at 1.5 some probabilities are below 0.001.
+    """
+    rng = np.random.default_rng(seed)
+    logging, rewards = _directions(actions, uneven)
+    x = rng.standard_normal((rows, COLUMNS))
+    behaviour = softmax(x @ logging)
+    action, index = drawn(behaviour, rng), np.arange(rows)
+    logged = Logged(
+        action=action,
+        reward=(x @ rewards)[index, action] + rng.standard_normal(rows),
+        propensity=behaviour[index, action],
+        policy=_nearly_greedy(x, actions, uneven),
+        groups=pa.array(index.astype(str)),
+        allowed=np.ones((rows, actions), np.bool_),
+    )
+    return Seen(logged, x)
+
+
+@cache
+def wide_value(actions: int = 4, uneven: float = 0.5) -> float:
+    """The policy's true value: of a million rows, right to 0.003."""
+    x = np.random.default_rng(9).standard_normal((1_000_000, COLUMNS))
+    return float((_nearly_greedy(x, actions, uneven) * (x @ _directions(actions, uneven)[1])).sum(axis=1).mean())
