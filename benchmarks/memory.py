@@ -33,6 +33,7 @@ from benchmarks.bench_data.night import Night as Drawn
 from benchmarks.bench_data.night import write
 from models.arrow import set_column
 from pipelines.scenarios import create
+from tests.e2e.retail import weight_free
 
 DATE = "2026-11-23"
 KEY = "customer_id"
@@ -62,7 +63,7 @@ def compare(folder: Path, rows: int, times: int, settings: Sequence[str] = ()) -
         settings: of the job file, as after `--set`.
     """
     shop = folder / "shop"
-    create(shop, rows=rows, history=1000, nights=1)
+    weight_free(create(shop, rows=rows, history=1000, nights=1).job)
     lengthen(shop / "data" / f"date={DATE}", shop / "long" / f"date={DATE}", times)
     amalgam("fit", shop, "execution.processes=1")
     amalgam("train", shop, "execution.processes=1", "workers.address=inline")

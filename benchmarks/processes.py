@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import median
 
 from pipelines.scenarios import create
+from tests.e2e.retail import weight_free
 
 DATE = "2026-11-23"
 AMALGAM = (sys.executable, "-m", "pipelines")
@@ -62,7 +63,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="how often every way is measured; the median counts")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        job = create(Path(scratch) / "shop", rows=options.rows, history=1000, nights=1).job
+        job = weight_free(create(Path(scratch) / "shop", rows=options.rows, history=1000, nights=1).job)
         amalgam("fit", str(job))
         amalgam("train", str(job), "--set", "workers.address=inline")
         seconds: dict[str, list[float]] = {way.name: [] for way in WAYS}

@@ -34,6 +34,7 @@ from pipelines.recipes import Interval
 from pipelines.run import run
 from pipelines.scenarios import create
 from pipelines.train import train
+from tests.e2e.retail import weight_free
 from transforms.sinks.layout import Layout
 
 DATE = "2026-11-23"
@@ -182,7 +183,7 @@ def shop(folder: Path, rows: int) -> Path:
     folder = folder / f"retail-{rows}"
     trained = folder / "trained"  # written last
     if not trained.exists():
-        job = load_job(create(folder, rows=rows, history=1000, nights=1).job, IN_PROCESS)
+        job = load_job(weight_free(create(folder, rows=rows, history=1000, nights=1).job), IN_PROCESS)
         fit(job)
         train(job)
         trained.touch()

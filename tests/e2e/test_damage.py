@@ -15,7 +15,19 @@ from models.schema import ISSUES, emb_column, has_column
 from pipelines.execute import Outcome
 from pipelines.run import prepare
 from pipelines.scenarios import create
-from tests.e2e.retail import DATE, IN_PROCESS, KEY, MODALITIES, NIGHT, Shop, by_key, issues, read, unequal_bits
+from tests.e2e.retail import (
+    DATE,
+    IN_PROCESS,
+    KEY,
+    MODALITIES,
+    NIGHT,
+    Shop,
+    by_key,
+    issues,
+    read,
+    unequal_bits,
+    weight_free,
+)
 
 pytestmark = pytest.mark.beam
 
@@ -66,7 +78,7 @@ def night(request: pytest.FixtureRequest, shop: Shop, tmp_path_factory: pytest.T
 
 
 def _made(folder: Path, rows: int, *, damaged: bool) -> Shop:
-    return Shop(folder, create(folder, rows=rows, history=1, nights=1, damaged=damaged).job)
+    return Shop(folder, weight_free(create(folder, rows=rows, history=1, nights=1, damaged=damaged).job))
 
 
 def _damages(damaged: Shop, clean: Shop) -> pa.Table:

@@ -12,7 +12,7 @@ from pipelines.config import load_job
 from pipelines.fit import fit
 from pipelines.scenarios import create
 from pipelines.train import train
-from tests.e2e.retail import IN_PROCESS
+from tests.e2e.retail import IN_PROCESS, weight_free
 
 pytestmark = [pytest.mark.beam, pytest.mark.slow]
 
@@ -24,13 +24,13 @@ HISTORY = 4000
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A shop with a history that is long enough to learn from."""
     folder = tmp_path_factory.mktemp("fused") / "shop"
-    create(folder, rows=1, history=HISTORY, nights=1)
+    weight_free(create(folder, rows=1, history=HISTORY, nights=1).job)
     return folder
 
 
 @pytest.fixture(scope="module")
 def comparison(shop: Path) -> Comparison:
-    """What training says of fusion, heads and single modalities, with the job file as it comes."""
+    """What training says of fusion, heads and single modalities, with encoders that need no weights."""
     job = load_job(shop / "job.yaml", IN_PROCESS)
     fit(job)
     return train(job).comparison

@@ -50,10 +50,13 @@ heads:
     truncated: truncated
     gamma: 0.95
     epsilon: 0.02                   # what is never tried cannot be judged later; what is tried at random costs
+    learner: {{tau: 0.05}}
+    publish: always                 # `if_better`, the default, asks the log first: that takes some 20,000 rows of it
 
 training:
   path: data/history/*.parquet
   split: {{by: patient_id, held_out: 0.2}}     # all rows of a patient stand on one side
+  encoders: {{kind: labels, share: 0.35}}      # of the other patients; fusion and heads learn from the rest
 
 output: {{path: out}}
 quarantine: {{max_fraction: 0.01}}    # more rows without a key or without anything usable stop the run

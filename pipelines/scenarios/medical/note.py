@@ -9,8 +9,8 @@ import numpy as np
 from pipelines.scenarios.medical.phrases import FEVER, FILLERS, FINDING_FRAMES, LEVELS, OPENERS, STRAIN, WHEEZE
 from pipelines.scenarios.streams import Floats
 
-_SENTENCES = (1, 6)  # after the first
-_FILLER = 0.45  # share of sentences that say nothing
+_SENTENCES = (2, 6)  # after the first
+_FILLER = 0.35  # share of sentences that say nothing
 _TYPO = 0.02  # probability that a word has a slip of the keyboard
 _CAPITALS = 0.05  # share of notes in capitals
 _STEP = 1.75  # levels of a scale per standard deviation: its ends are reached at 2.3

@@ -8,8 +8,9 @@ from pipelines.scenarios.layout import Partition
 from pipelines.scenarios.retail.profile import CATEGORICAL, NUMERIC
 
 _JOB = """\
-# The nightly job of the retail scenario: every customer's photo, review, voice note, profile and visits become
-# one vector and two scores. `amalgam plan job.yaml --date {date}` checks it; `amalgam kinds` lists what may stand here.
+# The nightly job of the retail scenario: every customer's photo, review, voice note, profile and visits become one
+# vector, two scores and an offer.
+# `amalgam plan job.yaml --date {date}` checks it; `amalgam kinds` lists what may stand here.
 job: retail
 
 input:
@@ -17,21 +18,29 @@ input:
   key: customer_id                  # unique within a night
   event_timestamp: event_time
 
-modalities:                         # no encoder is named: each type has one that needs no weights
-  photo:   {{type: image, column: photo}}      # JPEG, PNG, WebP bytes
-  review:  {{type: text, column: review}}
-  call:    {{type: audio, column: call}}       # WAV, FLAC bytes
+modalities:                         # small networks, learned from data/history by `amalgam train`
+  photo:   {{type: image, column: photo, encoder: {{kind: cnn}}}}      # JPEG, PNG, WebP bytes
+  review:  {{type: text, column: review, encoder: {{kind: rnn}}}}
+  call:    {{type: audio, column: call, encoder: {{kind: audio_cnn}}}} # WAV, FLAC bytes
   profile:
     type: tabular
     numeric: [{numeric}]
     categorical: [{categorical}]
-  visits:  {{type: series, column: visits}}    # list of structs: time, duration, pages, amount
+    encoder: {{kind: table}}
+  visits:  {{type: series, column: visits, encoder: {{kind: rnn_series}}}}
 
 fusion: {{kind: weighted_sum, dim: 128}}
 
-heads:                              # trained on the labels of data/history
+heads:                              # trained on data/history: two on labels, one on logged decisions
   churn: {{kind: classifier, label: churned}}
   spend: {{kind: regressor, label: spend_next_30d}}
+  offer:                            # every decision stands for itself; policy_gradient takes the same columns
+    kind: q_learning
+    action: offer
+    reward: revenue
+    propensity: propensity
+    allowed: allowed                # a list of offers, in the nightly input too
+    epsilon: 0.02                   # what is never tried cannot be judged later; what is tried at random costs
 
 training:
   path: data/history/*.parquet

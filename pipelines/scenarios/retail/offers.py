@@ -20,10 +20,10 @@ _WEIGHTS = np.array(
         [0.0, 0.0, 0.0, 0.0],  # none
         [-0.6, 0.3, 0.0, 0.3],  # discount
         [0.7, 0.0, 0.2, 0.0],  # upgrade
-        [0.0, -0.4, -0.4, 0.0],  # call_back
+        [0.0, 0.2, 0.2, 0.0],  # call_back
     ]
 )
-_CONSTANT = np.array([0.6, 0.2, 0.0, -0.2])
+_CONSTANT = np.array([-0.4, 0.2, 0.1, 0.1])
 
 
 def allowed_offers(shown: Mapping[str, Floats], present: Mapping[str, Bools]) -> Bools:

@@ -30,10 +30,10 @@ SPEND_NOISE = 24.0  # standard deviation in euros of what no latent explains
 
 OFFERS = ("none", "discount", "upgrade", "call_back")
 REVENUE: Mapping[str, Quadratic] = {
-    "none": _quadratic(20.0, {"wealth": 3.0, "loyalty": 3.0}),
-    "discount": _quadratic(19.0, {"wealth": -3.0, "loyalty": 3.0, "intent": 6.0, "haste": 4.0}),
-    "upgrade": _quadratic(17.0, {"wealth": 9.0, "taste_ornate": 5.0}, {("wealth", "taste_bold"): 3.0}),
-    "call_back": _quadratic(18.0, {"mood": -7.0, "loyalty": 6.0, "haste": -4.0}),
+    "none": _quadratic(14.0, {"wealth": 4.0, "loyalty": 4.0}),
+    "discount": _quadratic(19.0, {"wealth": -4.0, "loyalty": 4.0, "intent": 8.0, "haste": 5.0}),
+    "upgrade": _quadratic(18.0, {"wealth": 12.0, "taste_ornate": 6.0}, {("wealth", "taste_bold"): 4.0}),
+    "call_back": _quadratic(19.0, {"mood": -9.0, "loyalty": 8.0, "haste": -5.0}),
 }
 """Expected revenue of each offer in euros, its cost taken off."""
 REVENUE_NOISE = 6.0  # standard deviation in euros

@@ -37,7 +37,7 @@ def test_a_result_is_null_until_the_test_is_done() -> None:
 
 def test_absent_labs_still_hold_results() -> None:
     """Where no routine labs were drawn, a test that was done is there all the same."""
-    data = rows(0, HISTORY, np.arange(200))[0]
+    data = rows(0, NIGHT, np.arange(200))[0]
     routine = np.any([np.array(data[name].is_valid()) for name in ROUTINE], axis=0)
     results = np.any([np.array(data[name].is_valid()) for name in RESULTS], axis=0)
     assert (results & ~routine).any()
