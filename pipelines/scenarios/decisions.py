@@ -12,7 +12,7 @@ from pipelines.scenarios.streams import Bools, Floats, Ints
 
 
 def weighted(seen: Floats, weights: Floats) -> Floats:
-    """`[n, A]` Σ_k seen[n, k] weights[A, k], rounded the same whatever other rows there are, unlike a matrix product."""
+    """`[n, A]` Σ_k seen[n, k] weights[A, k], rounded the same whatever other rows there are (a product is not)."""
     products: Floats = (seen[:, None] * weights).sum(axis=2)
     return products
 
