@@ -39,6 +39,8 @@ class Hand(NamedTuple):
     """Standard deviation of a sign's height above its line."""
     struck: float
     """Share of the signs that is crossed out."""
+    smudged: float
+    """Share of the sheet below smudges."""
     slant: float
     """How far a sign's top leans to the right, in its heights."""
 
@@ -49,6 +51,7 @@ def draw(shown: Floats, rng: np.random.Generator) -> bytes:
     hand = _hand(0.5 - care / 5.6, rng)
     sheet = Image.fromarray(_paper(hand, rng))
     pen = ImageDraw.Draw(sheet)
+    _smudge(pen, hand, rng)
     right = hand.rows * (0.5 + skill / 5.6)  # lines, the last one in part
     share = rng.permutation(np.clip(right - np.arange(hand.rows), 0, 1))  # [rows] how right each line is
     _write(pen, [_calculation(one > 0.5, rng) for one in share], hand, rng)
@@ -65,9 +68,10 @@ def _hand(sloppy: float, rng: np.random.Generator) -> Hand:
         width=width,
         height=height,
         rows=rows,
-        drop=height * (0.25 * sloppy + rng.normal(0, 0.004)),
+        drop=height * (0.3 * sloppy + rng.normal(0, 0.004)),
         shake=height * 0.022 * sloppy,
         struck=0.3 * sloppy,
+        smudged=0.3 * sloppy,
         slant=rng.normal(0.1, 0.15),
     )
 
@@ -123,6 +127,17 @@ def _crossings(boxes: Floats, hand: Hand, rng: np.random.Generator) -> Iterator[
     for (left, top, width, height), share in zip(chosen, struck - np.arange(len(chosen)), strict=True):
         path = scribble(1.2 * width * min(share, 1.0), 1.1 * height, 4) + np.array([left, top])
         yield path.ravel().tolist()
+
+
+def _smudge(pen: ImageDraw.ImageDraw, hand: Hand, rng: np.random.Generator) -> None:
+    """Three brownish spots below the writing, as large as the hand is careless."""
+    brown = (int(rng.integers(205, 222)), int(rng.integers(186, 200)), int(rng.integers(150, 168)))
+    area = hand.smudged * hand.width * hand.height
+    for share in rng.dirichlet(np.full(3, 8.0)).tolist():
+        flat = rng.uniform(0.7, 1.4)
+        across, down = (np.sqrt(area * share / np.pi) * f for f in (flat, 1 / flat))
+        x, y = rng.uniform(0.1, _MARGIN) * hand.width, rng.uniform(0.15, 0.85) * hand.height
+        pen.ellipse((x - across, y - down, x + across, y + down), fill=brown)
 
 
 def _mark(pen: ImageDraw.ImageDraw, share: Floats, hand: Hand, rng: np.random.Generator) -> None:

@@ -1,4 +1,4 @@
-"""What can be inferred of a pupil from what is shown: exact, since the state is one of 81 and the rest is normal."""
+"""What can be inferred of a pupil from what is shown: exact, since the state is one of 16 and the rest is normal."""
 
 from __future__ import annotations
 

@@ -15,31 +15,31 @@ from pipelines.scenarios.streams import Floats, Ints
 COURSES = ("remedial", "practice", "advance", "project")
 GAMMA = 0.9
 
-LEVELS = 3  # of each of MOVED: low, middle, high
-VALUES = np.array([-1.22, 0.0, 1.22])  # of the levels: their variance is near 1, like that of the other latents
+LEVELS = 2  # of each of MOVED: low, high
+VALUES = np.array([-1.0, 1.0])  # of the levels: their variance is near 1, like that of the other latents
 MOVED = ("skill", "reasoning", "diligence", "confidence")
 """Latents that have levels: the state that courses depend on. Diligence helps but is not changed."""
-STARTS = ((0.4, 0.35, 0.25), (0.4, 0.35, 0.25), (0.3, 0.4, 0.3), (0.3, 0.4, 0.3))
+STARTS = ((0.55, 0.45), (0.55, 0.45), (0.5, 0.5), (0.5, 0.5))
 """For each of MOVED, shares of the levels among new pupils, each independent of the others."""
 
 Level: TypeAlias = tuple[int, int, int, int]
 _EACH = range(LEVELS)
 STATES: tuple[Level, ...] = tuple(product(_EACH, _EACH, _EACH, _EACH))
-"""All 81 states; a pupil's state is an index in here."""
+"""All 16 states; a pupil's state is an index in here."""
 
 # Probability of success by level, and what it brings; costs are what a course takes of everybody's time.
-_REMEDIAL = (0.97, 0.5, 0.0)  # by skill: fills gaps, with or without diligence; strong pupils only lose time
-_PRACTICE = (0.15, 1.0, 0.0)  # by skill: exercises alone, of no use without foundations …
-_DILIGENT = (0.12, 0.9, 0.98)  # … times by diligence
-_ADVANCE = (0.03, 0.15, 0.97)  # by skill: new material; too early it fails …
-_CALM = (0.85, 0.97, 1.0)  # … times by confidence
-_PROJECT = (0.01, 0.05, 0.98)  # by the lower one of skill and reasoning: on success the pupil graduates …
-_BOLD = (0.85, 0.98, 1.0)  # … times by confidence
+_REMEDIAL = (0.95, 0.0)  # by skill: fills gaps, with or without diligence; strong pupils only lose time
+_PRACTICE = (1.0, 0.0)  # by skill: exercises alone …
+_DILIGENT = (0.1, 0.95)  # … times by diligence
+_ADVANCE = (0.05, 0.97)  # by skill: new material; too early it fails …
+_CALM = (0.85, 1.0)  # … times by confidence
+_PROJECT = (0.02, 0.98)  # by the lower one of skill and reasoning: on success the pupil graduates …
+_BOLD = (0.85, 1.0)  # … times by confidence
 _LIFT = 0.5  # probability that a remedial course that helps makes more confident
 _BLOW = 0.6  # probability that failing an advanced course makes less confident
 SKILL_GAIN, REASONING_GAIN, GRADUATION, ATTEMPT = 4.0, 6.0, 40.0, 3.5  # points
-COSTS = (5.0, 3.0, 4.0, 4.0)  # points
-FAILURE = 2.0  # points that failing an advanced course costs beyond its time
+COSTS = (7.0, 4.0, 5.0, 4.0)  # points
+FAILURE = 3.0  # points that failing an advanced course costs beyond its time
 REWARD_NOISE = 1.0  # standard deviation in points of what no course explains
 
 
@@ -80,7 +80,7 @@ def outcomes(level: Level, course: str) -> list[Outcome]:
         return _remedial(level)
     if course == "practice":
         gain = _PRACTICE[skill] * _DILIGENT[diligence]
-        better = _state((min(skill + 1, 2), reasoning, diligence, confidence))
+        better = _state((min(skill + 1, LEVELS - 1), reasoning, diligence, confidence))
         return [Outcome(gain, better, SKILL_GAIN - COSTS[1], False), Outcome(1 - gain, stay, -COSTS[1], False)]
     if course == "advance":
         return _advance(level)
@@ -90,8 +90,8 @@ def outcomes(level: Level, course: str) -> list[Outcome]:
 
 def _remedial(level: Level) -> list[Outcome]:
     skill, reasoning, diligence, confidence = level
-    gain, better = _REMEDIAL[skill], min(skill + 1, 2)
-    braver = _state((better, reasoning, diligence, min(confidence + 1, 2)))
+    gain, better = _REMEDIAL[skill], min(skill + 1, LEVELS - 1)
+    braver = _state((better, reasoning, diligence, min(confidence + 1, LEVELS - 1)))
     return [
         Outcome(gain * _LIFT, braver, SKILL_GAIN - COSTS[0], False),
         Outcome(gain * (1 - _LIFT), _state((better, reasoning, diligence, confidence)), SKILL_GAIN - COSTS[0], False),
@@ -102,10 +102,10 @@ def _remedial(level: Level) -> list[Outcome]:
 def _advance(level: Level) -> list[Outcome]:
     skill, reasoning, diligence, confidence = level
     passed = _ADVANCE[skill] * _CALM[confidence]
-    gain = REASONING_GAIN if reasoning < 2 else 0.0
+    gain = REASONING_GAIN if reasoning < LEVELS - 1 else 0.0
     shaken = _state((skill, reasoning, diligence, max(confidence - 1, 0)))
     return [
-        Outcome(passed, _state((skill, min(reasoning + 1, 2), diligence, confidence)), gain - COSTS[2], False),
+        Outcome(passed, _state((skill, min(reasoning + 1, LEVELS - 1), diligence, confidence)), gain - COSTS[2], False),
         Outcome((1 - passed) * _BLOW, shaken, -COSTS[2] - FAILURE, False),
         Outcome((1 - passed) * (1 - _BLOW), _state(level), -COSTS[2] - FAILURE, False),
     ]

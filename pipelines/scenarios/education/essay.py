@@ -10,10 +10,10 @@ from pipelines.scenarios.education.phrases import LANGUAGES, LEVELS, Language
 from pipelines.scenarios.streams import Floats
 
 WORDS = (25, 140)
-_MEDIAN_WORDS, _WORDS_SIGMA = 50.0, 0.4  # log-normal; cut at WORDS
-_STEP = 1.75  # levels of a scale per standard deviation: its ends are reached at 2.3
-_WAVER = 0.4  # standard deviation, in levels, of one word around the writer's level
-_FILLER = 0.2  # share of sentences that say nothing
+_MEDIAN_WORDS, _WORDS_SIGMA = 52.0, 0.35  # log-normal; cut at WORDS
+_STEP = 1.4  # levels of a scale per standard deviation: its ends are reached at 2.1
+_WAVER = 0.45  # standard deviation, in levels, of one word around the writer's level
+_FILLER = 0.15  # share of sentences that say nothing
 _ERRORS = 0.04  # probability of a spelling mistake in a word, of a writer in the middle of the scale
 
 

@@ -45,6 +45,7 @@ heads:                              # learned from the labels and the logged dec
     terminated: terminated          # graduated; other last rows are cut off by the end of the term
     gamma: 0.9
     epsilon: 0.02
+    learner: {{steps: 800, tau: 0.05}}          # few rows: longer training learns them by heart
   course_gradient:                  # the same decision by a policy that is learned itself
     kind: policy_gradient
     action: course
@@ -56,6 +57,7 @@ heads:                              # learned from the labels and the logged dec
     terminated: terminated
     gamma: 0.9
     epsilon: 0.02
+    learner: {{steps: 800}}
 
 training:
   path: data/history/*.parquet
@@ -82,14 +84,14 @@ that is learned from it may grade or place a pupil.
 
 3 to 8 % of each are absent{damaged}.
 
-    data/history/         {history} rows with labels and logged decisions; up to 5 courses of a pupil, two weeks apart
+    data/history/         {history} rows with labels and logged decisions; up to 4 courses of a pupil, two weeks apart
 {nights}
     truth/                what the pipeline must never read
 
 `allowed` says which courses may be chosen: `remedial`, `practice`, `project`, and `advance` (not at the level
 `foundation`). The history's further columns: `step`, the labels `mastered` (passes the test of mastery now) and
 `next_score` (points in the next test), and the decision that was logged: `course`, its probability `propensity` (never
-below 0.06), and the `gain` that followed (points learned minus what the course costs). A course changes the pupil, and
+below 0.07), and the `gain` that followed (points learned minus what the course costs). A course changes the pupil, and
 the rows of his later steps show it. `terminated`: graduated, by a project; `truncated`: the term ended, and what would
 have followed is not known.
 

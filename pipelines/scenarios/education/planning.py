@@ -1,4 +1,4 @@
-"""What courses are worth in the long run, for who knows a pupil's state: dynamic programming over the 81 states."""
+"""What courses are worth in the long run, for who knows a pupil's state: dynamic programming over the 16 states."""
 
 from __future__ import annotations
 

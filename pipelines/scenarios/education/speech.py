@@ -40,7 +40,7 @@ def draw(shown: Floats, rng: np.random.Generator) -> bytes:
     voice = _through_formants(_source(confidence, rhythm, rng), confidence, rhythm, rng)
     voice = voice * _swell(rhythm)
     voice *= np.float32(1 / np.abs(voice).max())
-    room = np.float32(10 ** ((-42 - 5 * confidence + rng.normal(0, 1.5)) / 20))  # a low voice drowns in the room
+    room = np.float32(10 ** ((-40 - 6 * confidence + rng.normal(0, 1.5)) / 20))  # a low voice drowns in the room
     voice += room * noise(samples, rng)
     voice *= np.float32(rng.uniform(0.3, 0.9)) / np.abs(voice).max()
     return encode(voice, rng)
@@ -48,8 +48,8 @@ def draw(shown: Floats, rng: np.random.Generator) -> bytes:
 
 def _rhythm(fluency: float, samples: int, rng: np.random.Generator) -> Rhythm:
     """Halting answers have two syllables per second and pauses as long; fluent ones eight that follow on each other."""
-    length = np.exp(-1.45 - 0.25 * fluency + rng.normal(0, 0.04)) * BASE_RATE  # a syllable's samples
-    pause = np.clip(0.42 - 0.16 * fluency, 0, 0.84)  # of a syllable's length, on average after every second one
+    length = np.exp(-1.45 - 0.28 * fluency + rng.normal(0, 0.04)) * BASE_RATE  # a syllable's samples
+    pause = np.clip(0.42 - 0.18 * fluency, 0, 0.88)  # of a syllable's length, on average after every second one
     count = int(1.3 * samples / length) + 3  # some more than fit: their lengths vary
     spoken = length * np.exp(rng.normal(0, 0.12, count))
     total = spoken + length * pause * (1 + (-1.0) ** np.arange(count))
@@ -77,7 +77,7 @@ def _through_formants(source: Sound, confidence: float, rhythm: Rhythm, rng: np.
     tract = np.exp(rng.normal(0, 0.05))  # shorter vocal tracts shift all formants up
     responses = _responses(tract * _VOWELS)  # [V, 257]
     vowel = rng.integers(len(_VOWELS), size=rhythm.syllables)[rhythm.syllable]
-    tilt = 10 ** (4.0 * confidence * _OCTAVES / 20)
+    tilt = 10 ** (5.0 * confidence * _OCTAVES / 20)
     padded = np.concatenate([np.zeros(_HOP, np.float32), source, np.zeros(_FRAME, np.float32)])
     frames = np.lib.stride_tricks.sliding_window_view(padded, _FRAME)[::_HOP]  # [F, 512]
     middles = np.minimum(np.arange(len(frames)) * _HOP, len(source) - 1)

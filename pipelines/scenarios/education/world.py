@@ -33,7 +33,7 @@ WORLD = World(
 GAPS = Gaps({"answer": 0.05, "essay": 0.06, "speech": 0.08, "grades": 0.03, "activity": 0.05}, kept="grades")
 
 LAYOUT = Layout(
-    episodes=(5, 4),  # courses of a term in a place at school; who graduates makes room for the next pupil
+    episodes=(4, 3, 2),  # courses of a term in a place at school; who graduates makes room for the next pupil
     prefix="p",
     changes={"answer": 0.3, "essay": 0.4},
     fresh_in_history=frozenset({"answer", "essay"}),  # a label goes with a fresh answer and essay

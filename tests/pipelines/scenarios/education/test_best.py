@@ -46,13 +46,13 @@ def test_nothing_known_is_chance_and_everything_known_is_better_still(found: dic
 
 
 def test_better_policies_gain_more(found: dict[str, Any]) -> None:
-    """Oracle, best policy, short-sighted, logging: in this order, well apart; and one modality is not enough."""
+    """The best policy is close to the oracle; the others, short-sighted or of one modality, are far below."""
     values = found["gain"]
     assert values["oracle"] > values["best_policy"] > 0.95 * values["oracle"]
     assert values["best_policy"] > values["short_sighted"] + 10
-    assert values["short_sighted"] > values["logging_policy"] + 5
-    assert values["logging_policy"] > values["uniform"]
-    assert max(values["best_policy_of_one_modality"].values()) < values["best_policy"] / 2
+    assert values["best_policy"] > values["logging_policy"] + 10
+    assert values["logging_policy"] > values["uniform"] + 5
+    assert max(values["best_policy_of_one_modality"].values()) < 0.6 * values["best_policy"]
 
 
 def test_the_oracles_value_is_that_of_the_plan(found: dict[str, Any]) -> None:
@@ -66,12 +66,12 @@ def test_the_class_is_drawn_like_the_history() -> None:
     who = LAYOUT.rows(0, partitions(1, 2_700, 1)[0], np.arange(2_700))
     history = pupils.history(0, who).pupils.state
     drawn = best.draw_class(20_000).sight.state
-    for column, level in product(range(4), range(3)):
+    for column, level in product(range(4), range(2)):
         shares = [(np.array(STATES)[states][:, column] == level).mean() for states in (history, drawn)]
         # rows of a term are not independent: counted as 600 places
         assert shares[0] == pytest.approx(shares[1], abs=4 * np.sqrt(shares[1] * (1 - shares[1]) / 600))
-    counted = [np.bincount(states, minlength=81) / len(states) for states in (history, drawn)]
-    np.testing.assert_allclose(*counted, atol=0.025)  # no state has more than 2.5 % at the start
+    counted = [np.bincount(states, minlength=16) / len(states) for states in (history, drawn)]
+    np.testing.assert_allclose(*counted, atol=0.05)
 
 
 def test_beliefs_agree_with_brute_force() -> None:

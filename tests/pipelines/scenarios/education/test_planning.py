@@ -26,11 +26,10 @@ def test_what_remains_of_probability_graduates() -> None:
 def test_the_plan_is_the_one_that_a_teacher_would_make() -> None:
     """Fill gaps, then practise if diligent, then advance, then the project."""
     plan = {level: COURSES[course] for level, course in zip(STATES, planning.optimal().argmax(axis=1), strict=True)}
-    assert plan[0, 0, 1, 1] == "remedial"
-    assert plan[1, 0, 2, 1] == "practice"
-    assert plan[1, 0, 0, 1] == "remedial"  # practice without diligence leads nowhere
-    assert plan[2, 0, 1, 1] == "advance"
-    assert plan[2, 2, 1, 1] == "project"
+    assert plan[0, 0, 0, 1] == "remedial"  # practice without diligence leads nowhere
+    assert plan[0, 0, 1, 1] == "practice"
+    assert plan[1, 0, 0, 1] == "advance"
+    assert plan[1, 1, 0, 1] == "project"
     assert set(plan.values()) == set(COURSES)
 
 
@@ -42,7 +41,7 @@ def test_who_looks_at_the_next_gain_only_chooses_otherwise() -> None:
 
 def test_a_followed_policy_is_worth_what_its_returns_are() -> None:
     """V of "always project" from one state equals the mean of drawn returns, within four standard errors."""
-    start = STATES.index((2, 1, 1, 1))
+    start = STATES.index((1, 0, 1, 1))
     policy = np.tile(np.eye(4)[3], (len(STATES), 1))
     rng, returns, running = np.random.default_rng(0), np.zeros(4_000), np.arange(4_000)
     for step in range(80):
@@ -58,7 +57,7 @@ def test_shares_of_what_is_allowed_are_those_of_drawn_pupils() -> None:
     drawn = pupils.new(0, np.arange(3_000))
     allowed = pupils.seen(0, drawn).allowed[:, COURSES.index("advance")]
     shares = planning.allowed_shares()[drawn.state]
-    for skill in range(3):
+    for skill in range(2):
         rows = np.array(STATES)[drawn.state, 0] == skill
         assert allowed[rows].mean() == pytest.approx(shares[rows].mean(), abs=4 * 0.5 / np.sqrt(rows.sum()))
-    assert shares.min() < 0.6 < 0.97 < shares.max()
+    assert shares.min() < 0.75 < 0.97 < shares.max()
