@@ -71,7 +71,7 @@ def test_the_class_is_drawn_like_the_history() -> None:
         # rows of a term are not independent: counted as 600 places
         assert shares[0] == pytest.approx(shares[1], abs=4 * np.sqrt(shares[1] * (1 - shares[1]) / 600))
     counted = [np.bincount(states, minlength=16) / len(states) for states in (history, drawn)]
-    np.testing.assert_allclose(*counted, atol=0.05)
+    np.testing.assert_allclose(counted[0], counted[1], atol=0.05)
 
 
 def test_beliefs_agree_with_brute_force() -> None:
