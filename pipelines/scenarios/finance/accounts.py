@@ -1,4 +1,4 @@
-"""The firm's accounts: numbers and categories that show leverage, and a little of stability and collateral."""
+"""The firm's accounts: numbers and categories that show pressure, stability and collateral."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NUMERIC = (
 CATEGORICAL = ("review_class", "premises", "industry", "legal_form")
 
 REVIEW_CLASSES = ("prime", "good", "standard", "watch")
-_CLASS_BOUNDS = (-1.0, -0.1, 0.9)  # of the leverage shown: 16 %, 30 %, 36 % and 18 % of the firms
+_CLASS_BOUNDS = (-1.0, -0.1, 0.9)  # of the pressure shown: 16 %, 30 %, 36 % and 18 % of the firms
 PREMISES = ("none", "rented", "leased", "owned")
 _PREMISES_BOUNDS = (-1.2, 0.0, 0.9)  # of the collateral shown
 INDUSTRIES = ("food", "transport", "crafts", "retail", "media", "care", "farming", "repairs")
@@ -33,16 +33,16 @@ _GAP = 0.04  # share of single values that are null in accounts that are there
 _DRAWS = 32  # uniform numbers per row, more than are used, so that a new column need not shift the others
 
 
-def is_watched(leverage: Floats) -> Bools:
-    """Whether accounts that show this leverage (standardized, `[n]`) are in the review class `watch`."""
-    return leverage >= _CLASS_BOUNDS[-1]
+def is_watched(pressure: Floats) -> Bools:
+    """Whether accounts that show this pressure (standardized, `[n]`) are in the review class `watch`."""
+    return pressure >= _CLASS_BOUNDS[-1]
 
 
 def draw(shown: Floats, rngs: Sequence[np.random.Generator], present: Bools) -> dict[str, pa.Array]:
     """The columns; null where the accounts are absent, and here and there where they are present.
 
     Args:
-        shown: `[n, 3]` standardized view: leverage, stability, collateral.
+        shown: `[n, 3]` standardized view: pressure, stability, collateral.
         rngs: one per row.
         present: `[n]`.
     """
@@ -57,12 +57,12 @@ def draw(shown: Floats, rngs: Sequence[np.random.Generator], present: Bools) -> 
 
 
 def _numbers(shown: Floats, normal: Floats) -> dict[str, Floats]:
-    leverage, stability, collateral = shown.T
+    pressure, stability, collateral = shown.T
     debt, used, loans, swing, years, assets, staff, inquiries = normal.T
     return {
-        "debt_ratio": np.round(np.exp(-0.4 + 0.45 * (leverage + 0.15 * debt)), 3),  # median 0.67
-        "limit_used": np.round(1 / (1 + np.exp(-0.3 - 0.9 * (leverage + 0.3 * used))), 3),
-        "open_loans": np.clip(np.round(2.8 + 1.4 * (leverage + 0.35 * loans)), 0, None),
+        "debt_ratio": np.round(np.exp(-0.4 + 0.45 * (pressure + 0.15 * debt)), 3),  # median 0.67
+        "limit_used": np.round(1 / (1 + np.exp(-0.3 - 0.9 * (pressure + 0.3 * used))), 3),
+        "open_loans": np.clip(np.round(2.8 + 1.4 * (pressure + 0.35 * loans)), 0, None),
         "revenue_swing": np.round(np.exp(-1.4 - 0.4 * (stability + 0.2 * swing)), 3),  # median 0.25
         "years_trading": np.clip(np.round(11 + 4.5 * (stability + 0.4 * years)), 0, None),
         "assets_pledged": np.round(np.exp(10.4 + 0.6 * (collateral + 0.2 * assets)), -2),  # median 33,000

@@ -1,4 +1,4 @@
-"""A telephone call: a pressed, trembling voice shows strain; a slow one with pauses and sighs shows evasiveness."""
+"""A telephone call: a pressed, trembling voice shows pressure; a slow one with pauses and sighs evades."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SECONDS = (0.7, 1.4)
 _STEREO = 0.15
 _FLAC = 0.5
 _MULAW = 0.5  # of the 8 kHz WAV files: what telephone systems write
-_LANDLINE = 0.3  # share of calls whose lowest tones the line cuts off
+_LANDLINE = 0.2  # share of calls whose lowest tones the line cuts off
 
 # First three formants in Hz of i, e, a, o, u and ə (Peterson & Barney 1952, men's means, rounded).
 _VOWELS = np.array(
@@ -57,11 +57,11 @@ class Syllables(NamedTuple):
 
 
 def draw(shown: Floats, rng: np.random.Generator, seconds: tuple[float, float] = SECONDS) -> bytes:
-    """An encoded sound of a standardized view `[2]`: strain, candour; WAV or FLAC, 8 to 48 kHz, `seconds` long."""
-    strain, candour = np.clip(shown, -2.6, 2.6).tolist()
+    """An encoded sound of a standardized view `[2]`: pressure, candour; WAV or FLAC, 8 to 48 kHz, `seconds` long."""
+    pressure, candour = np.clip(shown, -2.6, 2.6).tolist()
     samples = int(rng.uniform(*seconds) * BASE_RATE)
     syllables = _rhythm(candour, samples, rng)
-    voice = _shaped(_source(strain, candour, syllables, rng), strain, syllables, rng)
+    voice = _shaped(_source(pressure, candour, syllables, rng), pressure, syllables, rng)
     voice *= _loudness(syllables)
     voice *= np.float32(1 / np.abs(voice).max())
     voice += _noise(samples, rng) * np.float32(10 ** (rng.uniform(-62, -50) / 20))  # the line, 50 to 62 dB below
@@ -76,11 +76,11 @@ def _rhythm(candour: float, samples: int, rng: np.random.Generator) -> Syllables
     return Syllables(number, (beats - number).astype(np.float32), float(np.clip(0.72 + 0.1 * candour, 0.4, 0.97)))
 
 
-def _source(strain: float, candour: float, syllables: Syllables, rng: np.random.Generator) -> Sound:
+def _source(pressure: float, candour: float, syllables: Syllables, rng: np.random.Generator) -> Sound:
     """The glottis `[n]`: slope of a raised-cosine pulse that is open for 60 % of each period, and breath through it."""
     samples = len(syllables.place)
-    base = np.exp(rng.normal(np.log(155), 0.2) + 0.12 * strain)  # Hz: from low men's to high women's voices
-    tremor = 0.012 * np.exp(0.5 * strain) * np.sin(2 * np.pi * (rng.uniform(5, 7) / BASE_RATE) * np.arange(samples))
+    base = np.exp(rng.normal(np.log(155), 0.2) + 0.12 * pressure)  # Hz: from low men's to high women's voices
+    tremor = 0.012 * np.exp(0.5 * pressure) * np.sin(2 * np.pi * (rng.uniform(5, 7) / BASE_RATE) * np.arange(samples))
     step = 1 + rng.normal(0, 0.07, syllables.total)
     pitch = base * (step[syllables.number] - 0.1 * (syllables.place - 0.5) + tremor)  # [n] Hz
     phase = np.cumsum(pitch / BASE_RATE)
@@ -91,11 +91,11 @@ def _source(strain: float, candour: float, syllables: Syllables, rng: np.random.
     return np.asarray(slope + breath * (np.float32(0.3) + is_open))
 
 
-def _shaped(source: Sound, strain: float, syllables: Syllables, rng: np.random.Generator) -> Sound:
-    """Each frame `[n]` filtered by its vowel and tilted: a voice under strain is pressed and bright, else soft."""
+def _shaped(source: Sound, pressure: float, syllables: Syllables, rng: np.random.Generator) -> Sound:
+    """Each frame `[n]` filtered by its vowel and tilted: a voice under pressure is tense and bright, else soft."""
     tract = np.exp(rng.normal(0, 0.06))  # shorter vocal tracts shift all formants up
     vowels = tract * _VOWELS[rng.integers(len(_VOWELS), size=syllables.total)]  # [S, 3]
-    tilt_db = 3.2 * strain * _OCTAVES
+    tilt_db = 4.2 * pressure * _OCTAVES
     if rng.random() < _LANDLINE:
         tilt_db = tilt_db - 12 * np.clip(np.log2(300 / np.maximum(_HERTZ, 30)), 0, None)  # 12 dB per octave
     response = (_resonance(vowels) * 10 ** (tilt_db / 20)).astype(np.float32)  # [S, 257]

@@ -13,14 +13,14 @@ from pipelines.scenarios.streams import Bools, Floats
 
 FLOOR = 0.05  # least probability of an allowed decision: keeps importance weights below 20
 SEES = ("accounts", "transactions")
-# Weights of (accounts: leverage, stability, collateral; transactions: liquidity, discipline), standardized, per
+# Weights of (accounts: pressure, stability, collateral; transactions: pressure, character), standardized, per
 # decision: a plausible rule of thumb rather than a good policy, so that there is something to learn from its log.
 _WEIGHTS = np.array(
     [
-        [0.6, -0.2, 0.0, -0.3, -0.2],  # decline
+        [0.5, -0.2, 0.0, 0.3, -0.2],  # decline
         [0.0, 0.0, 0.0, 0.0, 0.0],  # keep
-        [-0.3, 0.3, 0.0, 0.2, 0.2],  # raise_small
-        [-0.5, 0.2, 0.3, 0.4, 0.2],  # raise_large
+        [-0.3, 0.3, 0.0, -0.2, 0.2],  # raise_small
+        [-0.5, 0.2, 0.3, -0.4, 0.2],  # raise_large
     ]
 )
 _CONSTANT = np.array([-0.2, 0.5, 0.1, -0.2])

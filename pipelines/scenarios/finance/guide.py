@@ -19,12 +19,16 @@ input:
   event_timestamp: event_time
 
 modalities:                         # each encoder is trained on a part of the history's firms, then frozen
-  document:     {{type: image, column: document, fit: stretch, encoder: {{kind: cnn}}}}  # JPEG, PNG, WebP, TIFF bytes
+  document:                         # JPEG, PNG, WebP, TIFF bytes; the whole page, which hardly moves from scan to scan
+    type: image
+    column: document
+    fit: stretch
+    encoder: {{kind: cnn, shift: 0.06}}
   news:                             # few texts teach it, so it is small and much is left out at random
     type: text
     column: news
     encoder: {{kind: rnn, vocabulary: 700, hidden: 32, dropout: 0.5, token_dropout: 0.3}}
-  call:         {{type: audio, column: call, encoder: {{kind: audio_cnn}}}}              # WAV, FLAC bytes
+  call:         {{type: audio, column: call, encoder: {{kind: audio_cnn}}}}    # WAV, FLAC bytes
   accounts:
     type: tabular
     numeric: [{numeric}]
@@ -34,21 +38,16 @@ modalities:                         # each encoder is trained on a part of the h
 
 fusion: {{kind: concat, dim: 128}}    # what a firm owes and has adds up, so nothing is averaged
 
-heads:                              # learned from the labels and the logged decisions of data/history
+heads:                              # trained on data/history: two on labels, one on logged decisions
   default:     {{kind: classifier, label: defaulted}}
   utilisation: {{kind: regressor, label: utilisation}}
-  limit:                            # profit of each decision is predicted; the largest is taken
+  limit:                            # every decision stands for itself; policy_gradient takes the same columns
     kind: q_learning
     action: limit_action
     reward: profit
     propensity: propensity
-    allowed: allowed
-  limit_gradient:                   # the same decision by a policy that is learned itself
-    kind: policy_gradient
-    action: limit_action
-    reward: profit
-    propensity: propensity
-    allowed: allowed
+    allowed: allowed                # a list of decisions, in the nightly input too
+    epsilon: 0.02                   # what is never tried cannot be judged later; what is tried at random costs
 
 training:
   path: data/history/*.parquet
@@ -68,10 +67,10 @@ that is learned from it may decide on anybody's credit.
 | column | what it is | what it shows, with noise |
 |---|---|---|
 | `document` | a scan of a statement: JPEG, PNG, WebP, TIFF | stability (bars), collateral (seal, table) |
-| `news` | 5 to 200 words of news and posts in four scripts, with typos and emoji | stress of the sector, reputation |
-| `call` | a telephone call: WAV, FLAC; 8 to 48 kHz | strain (pressed voice), discipline (open or evasive) |
-| `{accounts}` | the accounts | leverage, a little of stability and collateral |
-| `transactions` | of 90 days: time, amount and balance (EUR), days late | liquidity (balance), discipline (delay) |
+| `news` | 5 to 200 words of news and posts in four scripts, with typos and emoji | stress of the sector, character |
+| `call` | a telephone call: WAV, FLAC; 8 to 48 kHz | pressure (tense voice), character (open or evasive) |
+| `{accounts}` | the accounts | pressure (debts), stability, collateral |
+| `transactions` | of 90 days: time, amount and balance (EUR), days late | pressure (balance), character (delay) |
 
 3 to 10 % of each are absent{damaged}.
 

@@ -1,4 +1,4 @@
-"""News and posts about a customer, 5 to 200 words: some words show the trade's stress, others the firm's name."""
+"""News and posts about a customer, 5 to 200 words: some words show the trade's stress, others the firm's good name."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pipelines.scenarios.finance.phrases import LANGUAGES, LEVELS, NAME_EMOJI, S
 from pipelines.scenarios.streams import Floats
 
 WORDS = (5, 200)
-_MEDIAN_WORDS, _WORDS_SIGMA = 26.0, 0.9  # log-normal; cut at WORDS
+_MEDIAN_WORDS, _WORDS_SIGMA = 34.0, 0.8  # log-normal; cut at WORDS
 _SOCIAL = 0.4  # share of texts that are posts, with emoji, lower case and more slips of the keyboard
 _TYPO = (0.008, 0.025)  # probability that a word of an article, of a post has a slip
 _EMOJI = 0.35  # probability of an emoji after a sentence of a post
 _STEP = 1.35  # levels of a scale per standard deviation: its ends are reached at 2.2
-_WAVER = 0.3  # standard deviation, in levels, of one word around what the writers mean
+_WAVER = 0.25  # standard deviation, in levels, of one word around what the writers mean
 
 
 def draw(shown: Floats, rng: np.random.Generator) -> bytes:
-    """A text of a standardized view `[2]`: stress of the sector, name of the firm; UTF-8."""
+    """A text of a standardized view `[2]`: stress of the sector, character of the firm; UTF-8."""
     language, is_social = _language(rng.random()), bool(rng.random() < _SOCIAL)
     writer = _Writer(language, shown, is_social, rng)
     aim = float(np.clip(_MEDIAN_WORDS * np.exp(_WORDS_SIGMA * rng.standard_normal()), *WORDS))

@@ -142,8 +142,8 @@ HINDI = Language(
 )  # fmt: skip
 
 LANGUAGES: Mapping[str, tuple[Language, float]] = {
-    "english": (ENGLISH, 0.94),
-    "russian": (RUSSIAN, 0.965),
+    "english": (ENGLISH, 0.95),
+    "russian": (RUSSIAN, 0.97),
     "korean": (KOREAN, 0.985),
     "hindi": (HINDI, 1.0),
 }

@@ -37,7 +37,7 @@ class Situation(NamedTuple):
     times: Ints
     """`[n]` microseconds since 1970."""
     hidden: Floats
-    """`[n, 8]` latents."""
+    """`[n, 5]` latents."""
     shown: Mapping[str, Floats]
     """Modality -> `[n, k]` standardized view."""
     present: Mapping[str, Bools]

@@ -13,18 +13,15 @@ WORLD = World(
         "stability": 1.0,  # of the income
         "collateral": 1.0,
         "sector_stress": 0.5,
-        "reputation": 1.0,
-        "strain": 0.3,  # on whoever answers the telephone
-        "leverage": 1.0,
-        "liquidity": 0.5,
-        "discipline": 1.0,  # in paying bills
+        "character": 1.0,  # how the firm keeps its word: to customers, on the telephone, in paying bills
+        "pressure": 0.5,  # of debts, on the accounts, on the balance, and on whoever answers the telephone
     },
     views={
-        "document": (Shown("stability", 0.35), Shown("collateral", 0.35)),
-        "news": (Shown("sector_stress", 0.4), Shown("reputation", 0.4)),
-        "call": (Shown("strain", 0.35), Shown("discipline", 0.7)),
-        "accounts": (Shown("leverage", 0.4), Shown("stability", 1.1), Shown("collateral", 1.2)),
-        "transactions": (Shown("liquidity", 0.4), Shown("discipline", 0.5)),
+        "document": (Shown("stability", 0.5), Shown("collateral", 0.4)),
+        "news": (Shown("sector_stress", 0.4), Shown("character", 0.7)),
+        "call": (Shown("pressure", 0.5), Shown("character", 0.6)),
+        "accounts": (Shown("pressure", 0.6), Shown("stability", 0.8), Shown("collateral", 0.9)),
+        "transactions": (Shown("pressure", 0.6), Shown("character", 0.5)),
     },
 )
 

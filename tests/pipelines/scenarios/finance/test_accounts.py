@@ -48,7 +48,7 @@ def test_single_values_are_missing_but_never_the_review_class() -> None:
         assert 0.02 < columns[name].null_count / ROWS < 0.065
 
 
-def test_watched_firms_are_those_of_high_leverage() -> None:
+def test_watched_firms_are_those_under_high_pressure() -> None:
     """The review class says what `is_watched` says, and all four classes occur."""
     classes = drawn()["review_class"]
     np.testing.assert_array_equal(pc.equal(classes, "watch").to_numpy(zero_copy_only=False), is_watched(SHOWN[:, 0]))

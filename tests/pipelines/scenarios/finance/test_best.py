@@ -22,17 +22,17 @@ def found() -> dict[str, Any]:
 
 
 def test_all_together_beat_the_best_single_modality_by_far(found: dict[str, Any]) -> None:
-    """At least 0.15 of AUC and 0.4 of R² are there to be won by fusion."""
-    assert found["margin"]["default"]["auc"] > 0.15
-    assert found["margin"]["utilisation"]["r2"] > 0.4
+    """At least 0.12 of AUC and 0.35 of R² are there to be won by fusion."""
+    assert found["margin"]["default"]["auc"] > 0.12
+    assert found["margin"]["utilisation"]["r2"] > 0.35
 
 
 def test_every_modality_tells_something(found: dict[str, Any]) -> None:
-    """Each alone is worth 0.12 of AUC and 0.1 of R² at least, and none more than twice as much as another."""
-    for (head, metric), least, nothing in zip(HEADS, (0.12, 0.1), (0.5, 0.0), strict=True):
+    """Each alone is worth 0.17 of AUC and 0.2 of R² at least, and none more than twice as much as another."""
+    for (head, metric), least, nothing in zip(HEADS, (0.17, 0.2), (0.5, 0.0), strict=True):
         gains = [found["single"][m][head][metric] - nothing for m in WORLD.modalities]
         assert min(gains) > least
-        assert max(gains) < 2.3 * min(gains)
+        assert max(gains) < 2 * min(gains)
 
 
 def test_nothing_known_is_chance_and_everything_known_is_better_still(found: dict[str, Any]) -> None:
@@ -48,7 +48,7 @@ def test_better_policies_earn_more(found: dict[str, Any]) -> None:
     values = found["profit"]
     single = [value for name, value in values.items() if name.startswith("best_policy_from_")]
     constant = [value for name, value in values.items() if name.startswith("always_")]
-    assert values["oracle"] > values["best_policy"] > max(single) + 2
+    assert values["oracle"] > values["best_policy"] > max(single) + 1.5
     assert min(single) > max(constant)
     assert values["best_policy"] > values["logging_policy"] + 4
 

@@ -17,9 +17,9 @@ def read(content: bytes) -> tuple[npt.NDArray[np.float64], int]:
     return samples.mean(axis=1), rate
 
 
-def brightness(strain: float, rng: np.random.Generator) -> float:
-    """Mean frequency in Hz, weighted by magnitude, of a voice under this strain, below 4 kHz."""
-    samples, rate = read(call.draw(np.array([strain, 0.0]), rng))
+def brightness(pressure: float, rng: np.random.Generator) -> float:
+    """Mean frequency in Hz, weighted by magnitude, of a voice under this pressure, below 4 kHz."""
+    samples, rate = read(call.draw(np.array([pressure, 0.0]), rng))
     spectrum, f = np.abs(np.fft.rfft(samples)), np.fft.rfftfreq(len(samples), 1 / rate)
     return float((spectrum * f)[f < 4_000].sum() / spectrum[f < 4_000].sum())
 
@@ -47,10 +47,10 @@ def test_containers_rates_and_channels() -> None:
     assert max(peaks) < 1
 
 
-def test_strain_shows_in_the_brightness() -> None:
-    """A pressed voice has its energy higher up than a soft one."""
+def test_pressure_shows_in_the_brightness() -> None:
+    """A tense voice has its energy higher up than a soft one."""
     rng = np.random.default_rng(1)
-    low, high = (np.mean([brightness(strain, rng) for _ in range(8)]) for strain in (-2.0, 2.0))
+    low, high = (np.mean([brightness(pressure, rng) for _ in range(8)]) for pressure in (-2.0, 2.0))
     assert high > 1.3 * low
 
 

@@ -27,20 +27,19 @@ def test_job_file_names_existing_columns(history: pa.Schema) -> None:
     wanted = {modality["column"] for modality in job["modalities"].values()}
     wanted |= {*accounts["numeric"], *accounts["categorical"], job["training"]["split"]["by"], job["input"]["key"]}
     for head in job["heads"].values():
-        wanted |= {value for setting, value in head.items() if setting != "kind"}
+        wanted |= {value for setting, value in head.items() if setting not in ("kind", "epsilon")}
     assert wanted <= set(history.names)
     assert {"allowed", "limit_action", "profit", "propensity", "defaulted", "utilisation"} <= wanted
 
 
-def test_job_file_trains_every_encoder_and_both_learners() -> None:
-    """A learned encoder for each modality; two heads for labels, two that decide."""
+def test_job_file_trains_every_encoder() -> None:
+    """A learned encoder for each modality; two heads for labels, and one that decides what is allowed."""
     job = yaml.safe_load(guide.job_yaml(PARTS))
     assert [m["encoder"]["kind"] for m in job["modalities"].values()] == [
         "cnn", "rnn", "audio_cnn", "table", "rnn_series",
     ]  # fmt: skip
-    assert [head["kind"] for head in job["heads"].values()] == [
-        "classifier", "regressor", "q_learning", "policy_gradient",
-    ]  # fmt: skip
+    assert [head["kind"] for head in job["heads"].values()] == ["classifier", "regressor", "q_learning"]
+    assert job["heads"]["limit"]["allowed"] == "allowed"
 
 
 def test_readme_names_every_column(history: pa.Schema) -> None:

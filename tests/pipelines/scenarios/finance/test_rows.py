@@ -85,7 +85,7 @@ def test_labels_follow_their_probabilities() -> None:
         [truths[f"profit_{name}"][i].as_py() for i, name in enumerate(labels["limit_action"].to_pylist())]
     )
     profit = labels["profit"].to_numpy() - expected
-    for residual, noise in ((use, 8), (profit, 6)):
+    for residual, noise in ((use, 7), (profit, 5)):
         assert residual.std() == pytest.approx(noise, rel=4 / np.sqrt(2 * 2_000))
         assert residual.mean() == pytest.approx(0, abs=4 * noise / np.sqrt(2_000))
 

@@ -28,13 +28,13 @@ def in_order(series: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(series, key=lambda event: event["time"])
 
 
-def test_liquidity_shows_in_the_balance_and_discipline_in_the_delay() -> None:
-    """The mean balance follows the first number shown, the log of the mean delay the second."""
+def test_pressure_shows_in_the_balance_and_character_in_the_delay() -> None:
+    """The mean balance falls with the first number shown, the log of the mean delay with the second."""
     shown = np.random.default_rng(0).standard_normal((ROWS, 2))
     series = drawn(shown).to_pylist()
     balance = [np.mean([event["balance"] for event in row]) for row in series]
     late = [np.log(0.3 + np.mean([event["days_late"] for event in row])) for row in series]
-    assert np.corrcoef(balance, shown[:, 0])[0, 1] > 0.95
+    assert np.corrcoef(balance, shown[:, 0])[0, 1] < -0.95
     assert np.corrcoef(late, shown[:, 1])[0, 1] < -0.9
     assert abs(np.corrcoef(balance, shown[:, 1])[0, 1]) < 0.2  # four standard errors: 4 / √400
 
@@ -52,7 +52,7 @@ def test_only_bills_are_late() -> None:
     events = pc.list_flatten(drawn(np.zeros((ROWS, 2))))
     amount, late = (events.field(name).to_numpy() for name in ("amount", "days_late"))
     assert not late[amount > 0].any()
-    assert late[amount <= 0].mean() == pytest.approx(np.exp(1.5), rel=0.03)  # the rate at discipline 0
+    assert late[amount <= 0].mean() == pytest.approx(np.exp(1.5), rel=0.03)  # the rate at character 0
 
 
 def test_most_are_in_order_of_time_and_some_are_not() -> None:
