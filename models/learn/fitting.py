@@ -95,48 +95,64 @@ class SupervisedLearner:
         spec, generator = self.spec, torch.Generator().manual_seed(self.spec.seed)
         epoch_steps = -(-len(train.mask) // spec.batch_rows)
         epochs = min(spec.epochs, -(-spec.steps // epoch_steps))
-        steps = epochs * epoch_steps
-        optimizer = _optimizer(network, spec)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: cosine_rate(step, steps, spec.warmup))
+        descent = Descent(network, spec, epochs * epoch_steps)
         history: list[Epoch] = []
         best, best_epoch, best_state = float("inf"), 0, network.state_dict()
         for epoch in range(epochs):
-            loss = self._epoch(network, train, optimizer, schedule, generator)
-            judged = network.judge(validation)
+            loss = self._epoch(descent, train, generator)
+            judged = descent.mean.judge(validation)
             history.append(Epoch(epoch, loss, judged))
             if not math.isfinite(judged):
                 raise ConfigError(f"training.learning_rate must be small enough to converge; got {spec.learning_rate}")
             if judged < best:
-                best, best_epoch, best_state = judged, epoch, copy.deepcopy(network.state_dict())
+                best, best_epoch, best_state = judged, epoch, copy.deepcopy(descent.mean.state_dict())
             elif epoch - best_epoch >= spec.patience:
                 break
         network.load_state_dict(best_state)
         network.eval()
         return history
 
-    def _epoch(
-        self,
-        network: JointNetwork,
-        train: Rows,
-        optimizer: torch.optim.Optimizer,
-        schedule: torch.optim.lr_scheduler.LambdaLR,
-        generator: torch.Generator,
-    ) -> float:
+    def _epoch(self, descent: Descent, train: Rows, generator: torch.Generator) -> float:
         """One pass over the training rows in a fresh order; the mean loss."""
-        network.train()
+        descent.network.train()
         order = torch.randperm(len(train.mask), generator=generator)
         total = 0.0
         for rows in torch.split(order, self.spec.batch_rows):
             batch = train.take(rows)
             shown = modality_dropout(batch.mask, self.spec.modality_dropout, generator)
-            loss = network.loss(batch._replace(mask=shown), self.spec.unimodal_weight)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves Tensor.backward untyped
-            nn.utils.clip_grad_norm_(network.parameters(), self.spec.clip)
-            optimizer.step()
-            schedule.step()
+            loss = descent.network.loss(batch._replace(mask=shown), self.spec.unimodal_weight)
+            descent.step(loss)
             total += loss.item() * len(rows)
         return total / len(order)
+
+
+class Descent:
+    """Steps of AdamW, and the running mean of the weights (Polyak & Juditsky 1992), exponentially weighted."""
+
+    def __init__(self, network: JointNetwork, spec: SupervisedSpec, steps: int) -> None:
+        self.network, self.mean = network, copy.deepcopy(network)
+        self._spec, self._taken = spec, 0
+        self._optimizer = _optimizer(network, spec)
+        self._schedule = torch.optim.lr_scheduler.LambdaLR(
+            self._optimizer, lambda step: cosine_rate(step, steps, spec.warmup)
+        )
+
+    def step(self, loss: Tensor) -> None:
+        """One step down this loss."""
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves Tensor.backward untyped
+        nn.utils.clip_grad_norm_(self.network.parameters(), self._spec.clip)
+        self._optimizer.step()
+        self._schedule.step()
+        self._average()
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Over all steps at first, over the last 1 / (1 − averaging) later."""
+        self._taken += 1
+        fresh = max(1 - self._spec.averaging, 1 / self._taken)
+        for mean, weight in zip(self.mean.parameters(), self.network.parameters(), strict=True):
+            mean.lerp_(weight, fresh)
 
 
 def with_learned(

@@ -17,8 +17,8 @@ class SupervisedSpec(Spec["Learner"]):
 
     kind: ClassVar[str] = "supervised"
 
-    epochs: int = Field(default=40, ge=1)
-    """Most passes over the training rows."""
+    epochs: int = Field(default=24, ge=1)
+    """Most passes over the training rows; the step size falls to 0 over them."""
     steps: int = Field(default=600, ge=1)
     """Most optimizer steps: with much history fewer epochs are run, so that training takes no longer."""
     patience: int = Field(default=10, ge=1)
@@ -31,6 +31,9 @@ class SupervisedSpec(Spec["Learner"]):
     """Rows per step."""
     warmup: float = Field(default=0.05, ge=0, lt=1)
     """Share of all steps over which the step size rises from 0."""
+    averaging: float = Field(default=0.9, ge=0, lt=1)
+    """What is judged and kept is a running mean of the weights, of which this share stays at each step; 0: the weights
+    themselves. (0.9 took R² of `concat` from 0.48 to 0.52 in one synthetic world, and nothing away in others.)"""
     clip: float = Field(default=1.0, gt=0)
     """Largest norm of a step's gradient."""
     modality_dropout: float = Field(default=0.1, ge=0, le=1)

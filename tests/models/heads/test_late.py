@@ -110,6 +110,7 @@ def test_variances_and_the_slope_come_from_validation_rows() -> None:
     pool.calibrate(raw, BOTH.expand(2, 2), labels)
     assert pool.get_buffer("variances").tolist() == pytest.approx([1 / 4, 1])
     assert pool.get_buffer("slope").item() == pytest.approx(2)
+    assert pool.published(pool(raw, BOTH.expand(2, 2))).tolist() == pytest.approx([1, -1])
 
 
 def test_under_mean_numbers_are_averaged() -> None:
@@ -129,9 +130,11 @@ def test_logarithms_become_expected_values() -> None:
 
 
 def test_quantiles_are_averaged() -> None:
-    """(−1, 1) and (0, 4) become (−1/2, 5/2), under `product` too."""
-    pool = QuantilePool(regressor(quantiles=[0.1, 0.9]))
-    assert pool(torch.tensor([[[-1.0, 1.0], [0.0, 4.0]]]), BOTH).tolist() == [[-0.5, 2.5]]
+    """(−1, 1) and (0, 4) become (−1/2, 5/2), under `product` too; the first alone stays as it is."""
+    pool, raw = QuantilePool(regressor(quantiles=[0.1, 0.9])), torch.tensor([[[-1.0, 1.0], [0.0, 4.0]]])
+    assert pool(raw, BOTH).tolist() == [[-0.5, 2.5]]
+    first = torch.tensor([[True, False]])
+    assert pool(torch.where(first.unsqueeze(-1), raw, 0.0), first).tolist() == [[-1, 1]]
 
 
 def late_head() -> LateHead:
@@ -156,9 +159,9 @@ def test_each_modality_has_its_own_temperature() -> None:
 
 
 def test_a_modality_is_calibrated_on_the_rows_that_have_it() -> None:
-    """The fifth row lacks modality 0 and would have changed its temperature; one that is never there keeps 1."""
+    """The fifth row lacks modality 0, which is not wrong about it. One that is never there keeps 1."""
     head = late_head()
-    z = torch.tensor([[2.0, 0, 1, 0]] * 4 + [[0, 0, 0, 0]])
+    z = torch.tensor([[2.0, 0, 1, 0]] * 4 + [[2.0, 0, 0, 0]])
     head.calibrate(head(z).detach(), torch.tensor([1.0, 1, 1, 0, 0]))
     found = [dict(expert.named_buffers())["temperature"].item() for expert in head.experts]
     assert found == pytest.approx([2 / math.log(3), 1], rel=1e-3)

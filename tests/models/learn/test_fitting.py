@@ -16,8 +16,8 @@ from models.heads.base import LabelHeadSpec
 from models.heads.classifier import ClassifierSpec
 from models.heads.regressor import RegressorSpec
 from models.learn.data import Examples
-from models.learn.fitting import Fitted, with_learned
-from models.learn.network import JointNetwork
+from models.learn.fitting import Descent, Fitted, with_learned
+from models.learn.network import JointNetwork, with_targets
 from models.learn.supervised import SupervisedSpec
 from tests.models.samples import examples
 
@@ -101,3 +101,20 @@ def test_the_rate_is_that_of_each_part() -> None:
     assert moved.item() == pytest.approx(0.3 * learner.learning_rate, rel=0.01)
     moved = (fitted.heads["churn"].get_parameter("net.1.bias") - start["heads.0.net.1.bias"]).abs().max()
     assert moved.item() == pytest.approx(learner.learning_rate, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("averaging", "shares"), [(0.9, [1 / 3, 1 / 3, 1 / 3]), (0.5, [1 / 4, 1 / 4, 1 / 2]), (0.0, [0, 0, 1])]
+)
+def test_what_is_kept_is_the_running_mean_of_the_weights(averaging: float, shares: list[float]) -> None:
+    """Of three steps' weights a third each while there are fewer than ten; at 1/2 the last counts as all before it."""
+    fusion, specs = with_learned(ConcatSpec(dim=8), HEADS, examples(50))
+    network = JointNetwork(fusion, specs)
+    descent, rows = Descent(network, SupervisedSpec(averaging=averaging), 3), with_targets(examples(50), specs)
+    weights = []
+    for _ in range(3):
+        descent.step(network.loss(rows, unimodal_weight=0.1))
+        weights.append([parameter.detach().clone() for parameter in network.parameters()])
+    for mean, *steps in zip(descent.mean.parameters(), *weights, strict=True):
+        expected = sum(share * step for share, step in zip(shares, steps, strict=True))
+        torch.testing.assert_close(mean.detach(), expected)
