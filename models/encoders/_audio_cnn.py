@@ -31,7 +31,8 @@ class AudioCnnNetwork(EncoderNetwork):
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """uint8 or float32 `[B, T, n_mels]` in 0 … 255 to `[B, dim]`."""
         short = -x.shape[1] % 8  # three halvings
-        maps = functional.pad(x.float() / 64, (0, 0, 0, short))[:, None]  # [B, 1, T, mels]
+        sound = torch.where(within(lengths, x.shape[1])[..., None], x.float() / 64, torch.zeros((), device=x.device))
+        maps = functional.pad(sound, (0, 0, 0, short))[:, None]  # [B, 1, T, mels]
         left = lengths
         for layer in self.layers:
             maps, left = layer(maps, left)  # [B, C, T/2, mels/2]

@@ -14,9 +14,10 @@ from models.layers import Linear
 
 
 class CnnNetwork(EncoderNetwork):
-    """A stem that halves the picture, three residual blocks that halve it again, mean and maximum over what is left.
+    """A stem that halves the picture, three residual blocks that halve it again; their means, and the last maximum.
 
-    For 64 pixels and 16 channels: 32·32·16, 16·16·32, 8·8·64, 4·4·96; 10 million multiplications a picture.
+    For 64 pixels and 16 channels: 32·32·16, 16·16·32, 8·8·64, 4·4·96; 10 million multiplications a picture. The means
+    of the early maps tell colours and directions of edges without a detour, which is learned from few pictures.
     """
 
     def __init__(self, spec: CnnSpec) -> None:
@@ -24,16 +25,18 @@ class CnnNetwork(EncoderNetwork):
         self.spec = spec
         widths = [spec.width, 2 * spec.width, 4 * spec.width, 6 * spec.width]
         self.stem = nn.Sequential(nn.Conv2d(3, widths[0], 5, 2, 2, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU())
-        self.blocks = nn.Sequential(*(Residual(a, b) for a, b in pairwise(widths)))
-        self.last = Linear(2 * widths[-1], spec.dim)
+        self.blocks = nn.ModuleList(Residual(a, b) for a, b in pairwise(widths))
+        self.last = Linear(sum(widths) + widths[-1], spec.dim)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """uint8 or float32 `[B, 1, size·size·3]` in 0 … 255 to `[B, dim]`."""
         side = self.spec.size
         pixels = x.reshape(-1, side, side, 3).permute(0, 3, 1, 2).float() / 127.5 - 1  # [B, 3, S, S]
-        maps = self.blocks(self.stem(pixels.contiguous()))  # [B, C, S/16, S/16]
-        flat = maps.flatten(2)
-        z: Tensor = self.last(torch.cat([flat.mean(dim=2), flat.amax(dim=2)], dim=1))
+        maps = [self.stem(pixels.contiguous())]  # [B, C, S/2, S/2]
+        for block in self.blocks:
+            maps.append(block(maps[-1]))  # … [B, 6 C, S/16, S/16]
+        found = [each.mean(dim=(2, 3)) for each in maps]
+        z: Tensor = self.last(torch.cat([*found, maps[-1].amax(dim=(2, 3))], dim=1))
         return z
 
     def augment(self, x: Tensor, lengths: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

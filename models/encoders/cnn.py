@@ -27,11 +27,11 @@ class CnnSpec(LearnedEncoderSpec):
     """Side of the pictures in pixels, as the cleaner must deliver them."""
     width: int = Field(default=16, ge=16, le=256, multiple_of=16)
     """Channels of the first layer; the last one has six times as many."""
-    shift: float = Field(default=0.0625, ge=0, le=0.5)
+    shift: float = Field(default=0.125, ge=0, le=0.5)
     """In training pictures are moved by up to this part of their side, up or down and to either side."""
     flip: bool = False
     """In training half of the pictures are mirrored; not where left and right mean something (writing, scans)."""
-    colour: float = Field(default=0.1, ge=0, le=1)
+    colour: float = Field(default=0.2, ge=0, le=1)
     """In training brightness and contrast change by up to this part."""
 
     def requires(self) -> Mapping[str, object]:

@@ -17,8 +17,9 @@ from models.sequences import Sequences
 if TYPE_CHECKING:
     from models.encoders._networks import EncoderNetwork
 
-START, GAP = 0, 1  # token numbers: what every text begins with, and what stands for a token that training leaves out
-SPECIAL = ("<start>", "<gap>")
+# Numbers before those of the vocabulary, which no text can spell: what every text begins with, and what stands for a
+# token that training hides.
+START, GAP, FIRST = 0, 1, 2
 LONGEST_TOKEN = 32  # bytes: more than nearly all words have, so that no text of one word fills the vocabulary
 
 
@@ -39,9 +40,9 @@ class RnnSpec(LearnedEncoderSpec):
     """Width of a token's vector."""
     hidden: int = Field(default=64, ge=16, le=1024, multiple_of=16)
     """Width of the state, in each direction."""
-    dropout: float = Field(default=0.2, ge=0, lt=1)
+    dropout: float = Field(default=0.3, ge=0, lt=1)
     """Share of the coordinates that training leaves out at random."""
-    token_dropout: float = Field(default=0.1, ge=0, lt=1)
+    token_dropout: float = Field(default=0.2, ge=0, lt=1)
     """Share of the tokens that training hides."""
     tokenizer: str = ""
     """The tokenizer, as the `tokenizers` library writes it (JSON)."""
@@ -61,9 +62,8 @@ class RnnSpec(LearnedEncoderSpec):
         learned.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
         learned.decoder = decoders.ByteLevel()
         trainer = trainers.BpeTrainer(
-            vocab_size=self.vocabulary,
+            vocab_size=self.vocabulary - FIRST,
             min_frequency=2,
-            special_tokens=list(SPECIAL),
             initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
             max_token_length=LONGEST_TOKEN,
             show_progress=False,
@@ -78,13 +78,13 @@ class RnnSpec(LearnedEncoderSpec):
         read = _tokenizer(self.tokenizer)
         found = [row.ids[:most] for row in read.encode_batch_fast(texts, add_special_tokens=False)]
         offsets = np.concatenate([[0], np.cumsum([len(row) + 1 for row in found])]).astype(np.int64)
-        ids = chain.from_iterable(chain((START,), row) for row in found)
-        return Sequences(np.fromiter(ids, np.int32, offsets[-1])[:, None], offsets)
+        ids = chain.from_iterable(chain((START - FIRST,), row) for row in found)
+        return Sequences(np.fromiter(ids, np.int32, offsets[-1])[:, None] + np.int32(FIRST), offsets)
 
     @property
     def tokens(self) -> int:
         """How many tokens the vocabulary really has."""
-        return int(_tokenizer(self.tokenizer).get_vocab_size())
+        return int(_tokenizer(self.tokenizer).get_vocab_size()) + FIRST
 
     def network(self) -> EncoderNetwork:
         """The network before training."""

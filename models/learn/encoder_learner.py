@@ -107,17 +107,17 @@ class EncoderLearnerSpec(Spec[EncoderLearner]):
     """Share of the training groups that encoders learn from; fusion and heads learn from the others."""
     max_rows: int = Field(default=20_000, ge=10)
     """Most rows that encoders learn from, chosen by a hash of the key."""
-    epochs: int = Field(default=20, ge=1)
-    """Most passes over the rows."""
-    steps: int = Field(default=2000, ge=1)
+    epochs: int = Field(default=10, ge=1)
+    """Most passes over the rows; the step size falls to 0 at the last one."""
+    steps: int = Field(default=3000, ge=1)
     """Most optimizer steps: with much history fewer passes are made, so that training takes no longer."""
     patience: int = Field(default=5, ge=1)
     """Stop after this many passes without a better validation loss."""
-    batch_rows: int = Field(default=64, ge=2)
+    batch_rows: int = Field(default=32, ge=2)
     """Rows per step."""
-    learning_rate: float = Field(default=2e-3, gt=0)
+    learning_rate: float = Field(default=3e-3, gt=0)
     """AdamW's largest step size; a cosine takes it to 0."""
-    weight_decay: float = Field(default=0.05, ge=0)
+    weight_decay: float = Field(default=0.5, ge=0)
     """AdamW's weight decay, on matrices only."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
     """Share of all steps over which the step size rises from 0."""

@@ -73,7 +73,9 @@ class ContrastiveLearner:
 
 
 class Pairs(nn.Module):
-    """All encoders, those that learn and the maps of those that do not, and the temperature.
+    """All encoders, those that learn and the maps of those that do not, and a temperature for each pair of them.
+
+    Modalities that have little in common learn a high one, and pull little on what others share.
 
     Args:
         learning: modality -> encoder that learns.
@@ -96,17 +98,18 @@ class Pairs(nn.Module):
         dim = next(iter(learning.values())).spec.dim
         self.networks = nn.ModuleDict({name: one.network for name, one in learning.items()})
         self.maps = nn.ModuleDict({name: Linear(x.shape[1], dim) for name, (x, _) in frozen.items()})
-        self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
-        self.group = torch.from_numpy(rows.groups.dictionary_encode().indices.fill_null(-1).to_numpy(False))
+        pairs = len(list(self._pairs()))
+        self.log_scales = nn.Parameter(torch.full((pairs,), -math.log(temperature)))
+        self.group = torch.from_numpy(rows.groups.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False).copy())
         self.to(device)
 
     def loss(self, records: Int64, generator: torch.Generator | None) -> Tensor:
         """Mean over pairs of modalities of InfoNCE on the records that have both, each pair by its number of these."""
         found = {name: self._embed(name, records, generator) for name in (*self.learning, *self.frozen)}
         group = self.group[torch.from_numpy(records)].to(self.device)
-        scale = self.log_scale.exp().clamp(max=1 / COLDEST)
+        scales = self.log_scales.exp().clamp(max=1 / COLDEST)
         total, weight = torch.zeros((), device=self.device), 0
-        for a, b in self._pairs():
+        for scale, (a, b) in zip(scales, self._pairs(), strict=True):
             (z_a, at_a), (z_b, at_b) = found[a], found[b]
             both, in_a, in_b = (torch.from_numpy(part) for part in np.intersect1d(at_a, at_b, return_indices=True))
             if len(both) > 1:

@@ -13,14 +13,19 @@ import pytest
 
 from models.arrow import Float32
 from models.encoders._huggingface import HuggingFaceSpec
+from models.encoders._learned import LearnedEncoderSpec
 from models.encoders.base import Encoder, EncoderSpec
 from models.spec import discover
+from tests.models.encoders.learned import trained
 from tests.models.encoders.tiny_models import FOLDERS
 from tests.models.encoders.values import VALUES
 
 KINDS = sorted(discover("encoder"))
 WEIGHT_FREE = [
-    kind for kind in KINDS if not any(f.is_required() for f in discover("encoder")[kind].model_fields.values())
+    kind
+    for kind in KINDS
+    if not issubclass(discover("encoder")[kind], LearnedEncoderSpec)
+    and not any(f.is_required() for f in discover("encoder")[kind].model_fields.values())
 ]
 ROWS = 70  # more than one block of `rowwise`, and no multiple of it
 
@@ -35,10 +40,14 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def spec(request: pytest.FixtureRequest, folders: dict[str, Path]) -> EncoderSpec:
-    """Every kind with its default settings, and a small folder where it wants weights."""
+def spec(
+    request: pytest.FixtureRequest, folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> EncoderSpec:
+    """Every kind with its default settings, or as it was trained, and a small folder where it wants weights."""
     found = discover("encoder")[request.param]
     assert issubclass(found, EncoderSpec)
+    if issubclass(found, LearnedEncoderSpec):
+        return trained(request.param, tmp_path_factory.mktemp("learned") / request.param)
     return found(weights=str(folders[found.modality])) if issubclass(found, HuggingFaceSpec) else found()
 
 
