@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
 from models.errors import OutputError, UsageError
+from pipelines.config import load_job
 from pipelines.scenarios import Created, create
 from pipelines.scenarios.base import names
 from pipelines.scenarios.damage import plan as plan_damage
@@ -76,13 +76,16 @@ def test_truth_stands_row_by_row_beside_the_data(created: Created) -> None:
 
 
 def test_job_file_names_existing_columns(created: Created) -> None:
-    """Every column of the job file stands in the history."""
-    job = yaml.safe_load(created.job.read_text())
-    columns = set(pq.read_schema(next((created.folder / "data" / "history").iterdir())).names)
-    profile = job["modalities"].pop("profile")
-    wanted = {m["column"] for m in job["modalities"].values()} | {h["label"] for h in job["heads"].values()}
-    assert wanted | set(profile["numeric"]) | set(profile["categorical"]) <= columns
-    assert job["input"]["key"] in columns
+    """Every column that the job file names stands in the history, and what a night reads in the nights too."""
+    job = load_job(created.job)
+    history, night = (
+        set(pq.read_schema(next((created.folder / "data" / part).iterdir())).names)
+        for part in ("history", f"date={created.dates[-1]}")
+    )
+
+    assert len(job.history_columns()) > len(job.input_columns()) > 15
+    assert set(job.history_columns()) <= history
+    assert set(job.input_columns()) <= night
 
 
 def test_undamaged_rows_are_the_same_without_damage(tmp_path: Path) -> None:
