@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 import torch
 from pydantic import ValidationError
 
 from models.errors import ConfigError
 from models.fusion.late import LateSpec
+from models.heads.q_learning import QLearningHeadSpec
 from models.late import Late
 from models.spec import parse
 
@@ -53,6 +55,15 @@ def test_present_modalities_share_equally() -> None:
     """Two of three: one half each."""
     fused = LateSpec(width=5, inputs=INPUTS).build()(torch.ones(1, 3, 4), torch.tensor([[True, False, True]]))
     assert fused.shares.tolist() == [[0.5, 0, 0.5]]
+
+
+def test_a_decision_head_reads_it_as_it_is() -> None:
+    """Preferences and values of two actions, from the vectors side by side; the fusion survives the head's settings."""
+    fusion = LateSpec(width=5, inputs=INPUTS)
+    spec = QLearningHeadSpec(action="offer", reward="revenue").with_actions(pa.array(["call", "mail"]), fusion)
+    again = type(spec).model_validate({name: value for name, value in spec.settings().items() if name != "kind"})
+    assert again.fusion_spec() == fusion
+    assert spec.build()(torch.ones(2, 3, 4), torch.ones(2, 3) > 0).shape == (2, 4)
 
 
 def test_no_inputs_are_refused() -> None:

@@ -112,13 +112,14 @@ def test_training_leaves_the_global_generator_alone() -> None:
     assert torch.equal(torch.rand(1), expected)
 
 
-def test_saved_and_loaded_modules_agree(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fusion", [FUSIONS[1], FUSIONS[-1]], ids=lambda spec: spec.kind)
+def test_saved_and_loaded_modules_agree(fusion: FusionSpec, tmp_path: Path) -> None:
     """Scores of loaded artifacts are those of the fitted modules, bit by bit."""
-    fitted, rows = fit(FUSIONS[1], epochs=2), examples(100, seed=3)
+    fitted, rows = fit(fusion, epochs=2), examples(100, seed=3)
     save(tmp_path / "fusion", fitted.fusion_spec, fitted.fusion, sources={}, card={})
-    fusion = load(tmp_path / "fusion").module
+    loaded_fusion = load(tmp_path / "fusion").module
     with torch.inference_mode():
-        z = fusion(rows.x, rows.mask).z
+        z = loaded_fusion(rows.x, rows.mask).z
         for name, head in fitted.heads.items():
             save(tmp_path / name, fitted.head_specs[name], head, sources={}, card={})
             loaded = load(tmp_path / name).module
