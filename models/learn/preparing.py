@@ -94,7 +94,8 @@ def prepare(
     assert isinstance(module, DecisionNetwork)
     _start(module.fusion, fusion, train)
     device = resolve_device(spec.steps.device)
-    key = _key(spec, module, (train, validation), device, team)
+    # The key takes a pass over all embeddings.
+    key = "" if checkpoints is None else _key(spec, module, (train, validation), device, team)
     module.to(device)
     tuned = any(parameter.requires_grad for parameter in module.fusion.parameters())
     inputs: Inputs = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -227,6 +228,24 @@ def test_embeddings_in_a_file_are_learned_alike(kind: str, tmp_path: Path) -> No
     spec = head(kind, log, learner=SHORT)
     found = [spec.steps.build().fit(spec, None, replace(log, x=x), log).module.state_dict() for x in (log.x, mapped)]
     assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
+
+
+@pytest.mark.parametrize("tune_fusion", [True, False])
+def test_memory_does_not_grow_with_embeddings_in_a_file(tune_fusion: bool, tmp_path: Path) -> None:
+    """41 MB of embeddings in a file: training and scoring never hold 12 MB of arrays at once."""
+    rows, inputs = single(20_000).log, {"photo": 256, "visits": 256}
+    mapped = np.memmap(tmp_path / "x", np.float32, "w+", shape=(20_000, 2, 256))
+    mapped[:, :, :4] = rows.x
+    log = replace(rows, x=mapped, inputs=inputs)
+    spec = head("q_learning", log, tune_fusion=tune_fusion, learner=SHORT)
+    fusion = spec.fusion_spec().build()
+    fit("q_learning", 0.0)  # torch loads its optimizers' modules when they are first used
+    tracemalloc.start()
+    found = spec.steps.build().fit(spec, fusion, log.take(np.arange(0, 20_000, 2)), log)
+    policy_of(found.spec, found.module, log)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 12e6
 
 
 def test_the_suite_saw_both_kinds() -> None:
