@@ -106,12 +106,14 @@ def print_coverage(logs: int) -> bool:
 
 
 def print_refusals(sound: int) -> bool:
-    """False alarms, then what broken logs are told; whether each breakage is noticed."""
+    """Why sound logs are refused, and what broken ones are told; whether each breakage is noticed."""
     _say(f"\nRefused, of {sound:,} sound logs")
     for world in WORLDS:
-        told = [why for seed in range(sound) for why in refusals(checked(world.log(seed)))]
-        effective = sum("effective sample size" in why for why in told)
-        _say(f"  {world.name}: {len(told) - effective} by a false alarm, {effective} for too small a sample")
+        told = [refusals(checked(world.log(seed))) for seed in range(sound)]
+        few = sum(any("at least" in why or "may carry" in why for why in of) for of in told)
+        weights = sum(any("weights must be 1" in why for why in of) for of in told)
+        wrong = sum(any("propensities must be" in why for why in of) for of in told)
+        _say(f"  {world.name}: {few} for too little, {weights} for their mean weight, {wrong} for their propensities")
     _say(f"\nBroken logs of 4,000 decisions told the right reason, of {FIRST}")
     logs = [checked(seen(4000, seed)) for seed in range(FIRST)]
     shares = {broken.__name__.strip("_"): _noticed(broken, reason, logs) for broken, reason in BROKEN}

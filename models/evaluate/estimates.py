@@ -71,9 +71,13 @@ NO_ESTIMATE = Estimate(math.nan, UNKNOWN)
 
 
 def estimate(terms: Terms, logged: Logged, *, draws: int = DRAWS, seed: int = 0) -> Estimate:
-    """The estimate, and the percentile interval of a bootstrap over groups (Efron 1979; Field & Welsh 2007).
+    """The estimate with a symmetric interval of a studentized bootstrap over groups (Hall 1988; Field & Welsh 2007).
 
-    Only sums by group are drawn: a draw of 100,000 rows in 1,000 groups costs 1,000 additions.
+    value ± q s, with s² = Σ_g ψ_g² and q the 95 % quantile of |Σ ψ*| / s* over draws of groups. ψ_g is what a group
+    moves the estimate by (of a ratio, its linear part). Few large weights make s and the error err together, which
+    percentiles do not see: of uneven logs they cover the truth in 91 of 100 (benchmarks/off_policy.py).
+
+    Only one number per group is drawn: a draw of 100,000 rows in 1,000 groups costs 1,000 additions.
 
     Args:
         terms: of the episodes of `logged`.
@@ -81,14 +85,22 @@ def estimate(terms: Terms, logged: Logged, *, draws: int = DRAWS, seed: int = 0)
         draws: number of resamples.
         seed: of the resampling.
     """
-    numerators, denominators = by_group(terms, logged)
-    rng = np.random.default_rng(seed)
-    drawn = np.concatenate(list(_resampled(numerators, denominators, rng, draws)))
-    known = drawn[np.isfinite(drawn)]
-    if not len(known):
-        return Estimate(terms.value, UNKNOWN)
-    low, high = np.quantile(known, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
-    return Estimate(terms.value, Interval(float(low), float(high)))
+    value = terms.value
+    if math.isnan(value):
+        return NO_ESTIMATE
+    moves = influence(*by_group(terms, logged))
+    ratios = np.concatenate(list(_studentized(moves, np.random.default_rng(seed), draws)))
+    known = ratios[np.isfinite(ratios)]
+    reach = float(np.quantile(known, COVERAGE) * np.sqrt(np.square(moves).sum())) if len(known) else 0.0
+    return Estimate(value, Interval(value - reach, value + reach))
+
+
+def influence(numerators: Float64, denominators: Float64) -> Float64:
+    """`[g]` ψ_g = Σ over ratios of (numerator_g − ratio · denominator_g) / Σ denominator: their sum is 0."""
+    below = denominators.sum(axis=0)
+    moved: Float64 = (numerators - numerators.sum(axis=0) / below * denominators) / below
+    summed: Float64 = moved.reshape(len(moved), -1).sum(axis=1)
+    return summed
 
 
 def by_group(terms: Terms, logged: Logged) -> tuple[Float64, Float64]:
@@ -101,13 +113,14 @@ def by_group(terms: Terms, logged: Logged) -> tuple[Float64, Float64]:
     return sums[0], sums[1]
 
 
-def _resampled(numerators: Float64, denominators: Float64, rng: np.random.Generator, draws: int) -> Iterator[Float64]:
-    groups = len(numerators)
-    at_once = max(1, _AT_ONCE // max(groups, 1))
+def _studentized(moves: Float64, rng: np.random.Generator, draws: int) -> Iterator[Float64]:
+    """|Σ ψ*| / √(Σ ψ*² − (Σ ψ*)²/g) of each draw of g groups; NaN where all that was drawn is the same."""
+    groups = len(moves)
+    at_once = max(1, _AT_ONCE // groups)
     for start in range(0, draws, at_once):
         count = min(at_once, draws - start)
         chosen = rng.integers(groups, size=(count, groups)) + groups * np.arange(count)[:, None]
         times = np.bincount(chosen.ravel(), minlength=count * groups).reshape(count, groups).astype(np.float64)
+        sums, squares = times @ moves, times @ np.square(moves)
         with np.errstate(invalid="ignore", divide="ignore"):
-            ratios = (times @ numerators) / (times @ denominators)  # [count] or [count, T]
-        yield ratios.reshape(count, -1).sum(axis=1)
+            yield np.abs(sums) / np.sqrt(squares - np.square(sums) / groups)

@@ -10,7 +10,7 @@ import pytest
 
 from models.evaluate.direct import DirectSpec
 from models.evaluate.doubly_robust import DoublyRobustSpec
-from models.evaluate.estimates import EstimatorSpec, Terms, estimate, mean_of
+from models.evaluate.estimates import EstimatorSpec, Terms, by_group, estimate, influence, mean_of
 from models.evaluate.ips import IpsSpec
 from models.evaluate.logged import Logged
 from models.evaluate.snips import SnipsSpec
@@ -101,20 +101,44 @@ def test_intervals_know_that_rows_of_a_group_are_alike() -> None:
     assert wide.high - wide.low > 5 * (narrow.high - narrow.low)
 
 
-def test_sums_of_groups_are_enough() -> None:
-    """Drawing groups' sums is drawing their rows."""
+def test_the_interval_is_that_of_drawn_groups() -> None:
+    """Rows of drawn groups are averaged, and each mean's error is held against the error that its own rows tell."""
     logged = world(40, 1)
-    terms = SnipsSpec()(logged)
-    rng = np.random.default_rng(0)
-    sizes = rng.integers(20, size=(50, 20))
-    names = logged.groups.to_numpy(zero_copy_only=False)
-    rows = [np.concatenate([np.flatnonzero(names == f"c{g}") for g in drawn]) for drawn in sizes]
-    by_rows = [Terms(terms.numerator[r], terms.denominator[r]).value for r in rows]
+    terms = IpsSpec()(logged)
+    rows = [np.flatnonzero(logged.groups.to_numpy(zero_copy_only=False) == f"c{g}") for g in range(20)]
+    value, ratios = terms.numerator.mean(), []
+    for drawn in np.random.default_rng(0).integers(20, size=(50, 20)):
+        means = np.array([terms.numerator[rows[g]].mean() for g in drawn])  # of groups, all of 2 rows
+        ratios.append(abs(means.mean() - value) / means.std())
+    spread = np.std([terms.numerator[of].mean() for of in rows])
 
     found = estimate(terms, logged, draws=50, seed=0)
 
-    assert found.interval == pytest.approx(np.quantile(by_rows, [0.025, 0.975]))
-    assert found.value == pytest.approx(terms.value)
+    reach = np.quantile(ratios, 0.95) * spread
+    assert found.interval == pytest.approx((value - reach, value + reach))
+    assert found.value == pytest.approx(value)
+
+
+def test_a_ratio_moves_by_its_linear_part() -> None:
+    """Leaving out one of many groups changes Σ w r / Σ w by minus its ψ, but for terms of the second order."""
+    logged = world(4000, 2)
+    numerators, denominators = by_group(SnipsSpec()(logged), logged)
+    moves = influence(numerators, denominators)
+
+    for group in (0, 7, 1999):
+        without = (numerators.sum() - numerators[group]) / (denominators.sum() - denominators[group])
+        assert numerators.sum() / denominators.sum() - without == pytest.approx(moves[group], rel=0.01)
+
+
+def test_what_does_not_vary_is_certain() -> None:
+    """A mean of ones is one; where nothing is weighed, nothing is known."""
+    logged = world(40, 1)
+
+    certain = estimate(mean_of(np.ones(40)), logged, draws=20)
+    nothing = estimate(Terms(np.ones(40), np.zeros(40)), logged, draws=20)
+
+    assert certain == (1.0, (1.0, 1.0))
+    assert np.isnan([nothing.value, *nothing.interval]).all()
 
 
 def test_support_of_a_log() -> None:
