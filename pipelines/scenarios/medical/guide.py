@@ -51,7 +51,7 @@ heads:
     gamma: 0.95
     epsilon: 0.02                   # what is never tried cannot be judged later; what is tried at random costs
     learner: {{tau: 0.05}}
-    publish: always                 # `if_better`, the default, asks the log first: that takes some 20,000 rows of it
+    publish: always                 # `if_better`, the default, asks the log: a few thousand rows cannot tell
 
 training:
   path: data/history/*.parquet
@@ -72,7 +72,7 @@ the signs. **Synthetic**: no number in it is a finding about people, and no mode
 | column | what it is | what it shows, with noise |
 |---|---|---|
 | `scan` | a chest film: PNG, JPEG; 96 to 144 pixels | opacity (clouds in the lungs), heart (its width) |
-| `note` | 8 to 90 words with negations, abbreviations, typos | fever, strain, wheeze |
+| `note` | 14 to 51 words with negations, abbreviations, typos | fever, strain, wheeze |
 | `breath` | WAV, FLAC; 8 to 48 kHz; mono, stereo | wheeze (tones), crackle (clicks) |
 | labs (below) | numbers and categories, many of them absent | fever, strain; the results of tests, once ordered |
 | `vitals` | series: time, heart rate, breaths, oxygen, temperature | strain (breaths), fever (temperature) |

@@ -1,4 +1,4 @@
-"""A clinical note of 8 to 90 words: findings and negations, abbreviations and typos; fever, strain and wheeze."""
+"""A clinical note of 14 to 51 words: findings and negations, abbreviations and typos; fever, strain and wheeze."""
 
 from __future__ import annotations
 

@@ -52,6 +52,14 @@ def test_clouds_brighten_the_lungs_and_a_large_heart_the_middle() -> None:
     assert large > small + 0.1
 
 
+def test_lengths_of_notes() -> None:
+    """14 to 51 words, as the pages say."""
+    rng = np.random.default_rng(0)
+    words = [len(note.draw(rng.standard_normal(3), rng).split()) for _ in range(1_500)]
+    assert 14 <= min(words) < 17
+    assert 46 < max(words) <= 51
+
+
 def test_notes_affirm_and_deny_with_the_same_words() -> None:
     """A feverish patient's note says fever without denying it; another one denies it."""
     rng = np.random.default_rng(2)
