@@ -32,7 +32,8 @@ def softmax(preferences: npt.NDArray[np.floating], allowed: Bool) -> Float64:
     top = masked.max(axis=1, keepdims=True)
     raised = np.exp(masked - np.where(np.isfinite(top), top, 0.0))
     total = raised.sum(axis=1, keepdims=True)
-    return np.divide(raised, total, out=np.zeros_like(raised), where=total > 0)
+    found: Float64 = np.divide(raised, total, out=np.zeros_like(raised), where=total > 0)
+    return found
 
 
 def mixed(base: Float64, allowed: Bool, epsilon: float) -> Float64:

@@ -58,6 +58,12 @@ class EncoderRows:
     def __len__(self) -> int:
         return len(self.groups)
 
+    def take(self, records: Int64) -> EncoderRows:
+        """The records of these numbers, in that order."""
+        at = pa.array(records)
+        values = {name: column.take(at) for name, column in self.values.items()}
+        return EncoderRows(values, {name: c.take(at) for name, c in self.labels.items()}, self.groups.take(at))
+
     def validation(self, seed: int) -> Bool:
         """`[N]` bool: records on which training is stopped; no group stands on both sides."""
         mask: Bool = group_positions(self.groups, f"encoder validation {seed}") < VALIDATION

@@ -100,7 +100,8 @@ class Pairs(nn.Module):
         self.maps = nn.ModuleDict({name: Linear(x.shape[1], dim) for name, (x, _) in frozen.items()})
         pairs = len(list(self._pairs()))
         self.log_scales = nn.Parameter(torch.full((pairs,), -math.log(temperature)))
-        self.group = torch.from_numpy(rows.groups.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False).copy())
+        codes = rows.groups.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        self.group = torch.from_numpy(codes.copy())
         self.to(device)
 
     def loss(self, records: Int64, generator: torch.Generator | None) -> Tensor:
