@@ -106,6 +106,7 @@ i.lost{background:var(--lost)}i.accent{background:var(--accent)}
 .box .point{width:9px;height:9px;top:2.5px;margin-left:-4.5px;border-radius:50%;background:var(--soft)}
 .box .point.main{background:var(--accent)}
 .forest + .note{margin-top:8px;font-size:13px}
+.note + .forest{margin-top:14px}.forest ~ .facts{margin-top:6px}.facts + h3{margin-top:20px}
 .refused{border-left:3px solid var(--lost);padding-left:12px;margin-bottom:14px}
 .refused ul{margin:4px 0 0;padding-left:20px;color:var(--soft)}
 .matrix th:first-child{width:1%}
