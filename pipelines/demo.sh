@@ -10,7 +10,8 @@ step() { printf '\n$ %s\n' "$*"; "$@"; }
 rm -rf "$demo"
 step amalgam new "$demo" --scenario retail --rows "$rows" --nights 2
 step amalgam fit "$demo/job.yaml"
-step amalgam train "$demo/job.yaml"
+# shellcheck disable=SC2086  # several options
+step amalgam train "$demo/job.yaml" ${TRAIN_OPTIONS:-}
 step amalgam plan "$demo/job.yaml" --date "$date"
 step amalgam run "$demo/job.yaml" --date "$date"
 step amalgam evaluate "$demo/job.yaml"
