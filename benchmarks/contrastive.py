@@ -6,9 +6,9 @@
 Encoders of our own learn by pairs from the encoders' part of a history without a label (`models.learn.contrastive`).
 Retrieval: among the photos of 100 customers that nothing was fitted to, how often the one nearest to a review is its
 own, and the other way round. Few labels: fusion and heads are fitted to the embeddings of 1 % of the history's rows,
-against encoders that learn from the labels of the same rows, from scratch; the better of two ways counts: half of the
-rows for the encoders and half for what follows, or all rows for both. Both are judged on all held-out rows, and the
-subsets of labelled rows are drawn anew several times.
+against encoders that learn from the labels of the same rows, from scratch, in the better of two ways: half of the rows
+for the encoders and half for what follows, or all rows for both. Both are judged on all held-out rows; the labelled
+rows are drawn anew several times.
 
 Ends with 1 if recall@1 is below ten times chance in either direction, or the labels gain nothing.
 """
