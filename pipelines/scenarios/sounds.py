@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from functools import cache
 from typing import TypeAlias
 
@@ -12,23 +13,26 @@ import soundfile
 
 Sound: TypeAlias = npt.NDArray[np.float32]
 
+Rates: TypeAlias = Sequence[tuple[int, float]]
+"""Sampling rates in Hz, with their cumulative shares; the last is 1."""
+
 BASE_RATE = 16_000  # Hz; everything is synthesized at this rate and then resampled
-RATES = ((8_000, 0.4), (16_000, 0.78), (22_050, 0.88), (44_100, 0.95), (48_000, 1.0))  # Hz, cumulative shares
+RATES: Rates = ((8_000, 0.4), (16_000, 0.78), (22_050, 0.88), (44_100, 0.95), (48_000, 1.0))
 _STEREO = 0.15
 _FLAC = 0.5
 _MULAW = 0.5  # of the 8 kHz WAV files: what telephone systems write
 
 
 @cache
-def _noise_tape() -> Sound:
+def _noise_tape(seed: int) -> Sound:
     """Noise to cut pieces from (16 s): drawing it anew for every sound would take a quarter of all the time."""
-    return np.random.default_rng(0).standard_normal(1 << 18, dtype=np.float32)
+    return np.random.default_rng(seed).standard_normal(1 << 18, dtype=np.float32)
 
 
-def noise(samples: int, rng: np.random.Generator) -> Sound:
-    """White noise `[n]` of standard deviation 1."""
+def noise(samples: int, rng: np.random.Generator, tape: int = 0) -> Sound:
+    """White noise `[n]` of standard deviation 1, cut from a tape of this number."""
     start = int(rng.integers((1 << 18) - samples))
-    return _noise_tape()[start : start + samples]
+    return _noise_tape(tape)[start : start + samples]
 
 
 def resample(sound: Sound, rate: int) -> Sound:
@@ -42,10 +46,10 @@ def resample(sound: Sound, rate: int) -> Sound:
     return np.asarray(np.fft.irfft(spectrum, length) * np.float32(rate / BASE_RATE))
 
 
-def encode(sound: Sound, rng: np.random.Generator) -> bytes:
-    """A WAV or FLAC of samples `[n]` in [-1, 1] at BASE_RATE: 8 to 48 kHz, mono or stereo."""
+def encode(sound: Sound, rng: np.random.Generator, rates: Rates = RATES) -> bytes:
+    """A WAV or FLAC of samples `[n]` in [-1, 1] at BASE_RATE: of one of these rates, mono or stereo."""
     chance, is_stereo, is_flac, is_mulaw, left = rng.random(5)
-    rate = next(rate for rate, share in RATES if chance < share)
+    rate = next(rate for rate, share in rates if chance < share)
     sound = np.clip(resample(sound, rate), -0.999, 0.999)
     if is_stereo < _STEREO:
         sound = np.stack([sound * (0.5 + 0.5 * left), sound * (1 - 0.5 * left)], axis=1)  # [n, 2]

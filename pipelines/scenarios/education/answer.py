@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple, TypeAlias
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from pipelines.scenarios.education.strokes import CROSS, GLYPHS, TICK, Path, scribble
+from pipelines.scenarios.pictures import Camera
 from pipelines.scenarios.streams import Floats
 
 Pixels: TypeAlias = npt.NDArray[np.float32]
@@ -19,11 +19,12 @@ Colour: TypeAlias = tuple[int, int, int]
 
 _LINES = (5, 8)  # calculations on a sheet: 5 to 7
 _MARGIN = 0.74  # where the teacher's marks begin, in widths of the sheet
-_GRAYSCALE = 0.01  # share of scans without colour: in them a tick differs from a cross by its shape alone
-_FORMATS = (("JPEG", 0.9), ("PNG", 0.96), ("WEBP", 1.0))  # cumulative shares
-_TURNED = 0.06  # share of photos stored turned, with an EXIF tag that says so
-_UNDO = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
-_ORIENTATION = 0x0112  # EXIF 2.32, 4.6.4
+_CAMERA = Camera(
+    formats=(("JPEG", 0.9), ("PNG", 0.96), ("WEBP", 1.0)),
+    gray=0.01,  # in these a tick differs from a cross by its shape alone
+    turned=0.06,
+    quality=(75, 93),
+)
 _INKS = ((25, 35, 120), (35, 35, 45), (20, 60, 150), (60, 45, 95))
 
 
@@ -56,7 +57,7 @@ def draw(shown: Floats, rng: np.random.Generator) -> bytes:
     share = rng.permutation(np.clip(right - np.arange(hand.rows), 0, 1))  # [rows] how right each line is
     _write(pen, [_calculation(one > 0.5, rng) for one in share], hand, rng)
     _mark(pen, share, hand, rng)
-    return _encode(_photographed(sheet, rng), rng)
+    return _CAMERA.photo(_photographed(sheet, rng), rng)
 
 
 def _hand(sloppy: float, rng: np.random.Generator) -> Hand:
@@ -188,23 +189,3 @@ def _photographed(sheet: Image.Image, rng: np.random.Generator) -> Image.Image:
     grain = _noise_sheet()[top : top + height, left : left + width] * np.float32(rng.uniform(1, 6))
     lit = pixels * (np.float32(rng.uniform(0.84, 0.96)) + x + y)[:, :, None] + grain[:, :, None]
     return Image.fromarray(np.clip(lit, 0, 255, out=lit).astype(np.uint8))
-
-
-def _encode(image: Image.Image, rng: np.random.Generator) -> bytes:
-    is_gray, is_turned, chance = rng.random() < _GRAYSCALE, rng.random() < _TURNED, rng.random()
-    quality, tag = int(rng.integers(75, 93)), (3, 6, 8)[rng.integers(3)]
-    name = next(name for name, share in _FORMATS if chance < share)
-    exif = Image.Exif()
-    if is_gray:
-        image = image.convert("L")
-    if is_turned and name == "JPEG":
-        image = image.transpose(_UNDO[tag])
-        exif[_ORIENTATION] = tag
-    out = io.BytesIO()
-    if name == "PNG":
-        image.save(out, name, compress_level=1)
-    elif name == "WEBP":
-        image.save(out, name, quality=quality, method=0)  # the default method takes five times as long
-    else:
-        image.save(out, name, quality=quality, exif=exif)
-    return out.getvalue()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipelines.scenarios.education.phrases import LANGUAGES, LEVELS, Language
+from pipelines.scenarios.slips import slipped
 from pipelines.scenarios.streams import Floats
 
 WORDS = (25, 140)
@@ -29,7 +30,8 @@ def draw(shown: Floats, rng: np.random.Generator) -> bytes:
         if words > WORDS[1]:
             break
         sentences.append(sentence)
-    return _spelled(" ".join(sentences), float(shown[0]), rng).encode()
+    mistakes = _ERRORS * np.exp(-0.7 * float(shown[0]))  # the fewer, the better the language
+    return slipped(" ".join(sentences), mistakes, rng).encode()
 
 
 def _language(chance: float) -> Language:
@@ -69,20 +71,3 @@ def _filled(frame: str, language: Language, shown: Floats, rng: np.random.Genera
         else:
             out.append(piece)
     return "".join(out)
-
-
-def _spelled(text: str, skill: float, rng: np.random.Generator) -> str:
-    """The text with a learner's mistakes, the fewer the better the language: a letter swapped, doubled or missing."""
-    words = text.split(" ")
-    share = _ERRORS * np.exp(-0.7 * skill)
-    for index in np.flatnonzero(rng.random(len(words)) < share).tolist():
-        word = words[index]
-        if len(word) < 4:
-            continue
-        at = int(rng.integers(1, len(word) - 2))
-        words[index] = (
-            word[:at] + word[at + 1] + word[at] + word[at + 2 :],
-            word[:at] + word[at] + word[at:],
-            word[:at] + word[at + 1 :],
-        )[int(rng.integers(3))]
-    return " ".join(words)

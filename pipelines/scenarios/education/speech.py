@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.scenarios import formants
 from pipelines.scenarios.sounds import BASE_RATE, Sound, encode, noise
 from pipelines.scenarios.streams import Floats
 
@@ -16,10 +17,7 @@ _VOWELS = np.array(
     [[370, 3200, 3730], [690, 2610, 3570], [1030, 1370, 3170], [680, 1060, 3180], [430, 1170, 3260], [560, 1800, 3000]]
 )
 _BANDWIDTHS = np.array([80.0, 120.0, 180.0])  # Hz
-_FRAME, _HOP = 512, 256  # 32 ms with half overlap: formants move from syllable to syllable
-_WINDOW = np.hanning(_FRAME + 1)[:-1].astype(np.float32)  # sums to 1 at half overlap
-_FREQUENCIES = np.fft.rfftfreq(_FRAME, 1 / BASE_RATE)  # [257] Hz
-_OCTAVES = np.log2(np.maximum(_FREQUENCIES, 125) / 700)  # [257] above 700 Hz
+_OCTAVES = formants.octaves_above(700)
 
 
 class Rhythm(NamedTuple):
@@ -75,26 +73,10 @@ def _source(confidence: float, rhythm: Rhythm, rng: np.random.Generator) -> Soun
 def _through_formants(source: Sound, confidence: float, rhythm: Rhythm, rng: np.random.Generator) -> Sound:
     """Each frame filtered by its syllable's vowel, and tilted: who raises his voice has more of the high ones."""
     tract = np.exp(rng.normal(0, 0.05))  # shorter vocal tracts shift all formants up
-    responses = _responses(tract * _VOWELS)  # [V, 257]
+    responses = formants.response(tract * _VOWELS, _BANDWIDTHS)  # [V, 257]
     vowel = rng.integers(len(_VOWELS), size=rhythm.syllables)[rhythm.syllable]
     tilt = 10 ** (5.0 * confidence * _OCTAVES / 20)
-    padded = np.concatenate([np.zeros(_HOP, np.float32), source, np.zeros(_FRAME, np.float32)])
-    frames = np.lib.stride_tricks.sliding_window_view(padded, _FRAME)[::_HOP]  # [F, 512]
-    middles = np.minimum(np.arange(len(frames)) * _HOP, len(source) - 1)
-    filters = (responses * tilt).astype(np.float32)[vowel[middles]]  # [F, 257]
-    filtered = np.fft.irfft(np.fft.rfft(frames * _WINDOW) * filters).astype(np.float32)  # [F, 512]
-    halves = np.zeros((len(frames) + 1, _HOP), dtype=np.float32)
-    halves[:-1] += filtered[:, :_HOP]
-    halves[1:] += filtered[:, _HOP:]
-    return halves.reshape(-1)[_HOP : _HOP + len(source)]
-
-
-def _responses(formants: Floats) -> Floats:
-    """Magnitude `[S, 257]` of second-order resonators in series at formants `[S, 3]`, each 1 at 0 Hz."""
-    f, center, width = _FREQUENCIES, formants[..., None], _BANDWIDTHS[:, None]
-    gain = center**2 / np.sqrt((center**2 - f**2) ** 2 + (width * f) ** 2)  # [S, 3, 257]
-    product: Floats = gain.prod(axis=1)
-    return product
+    return formants.filtered(source, responses * tilt, vowel)
 
 
 def _swell(rhythm: Rhythm) -> Sound:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +19,7 @@ from pipelines.scenarios.finance.page import (
     table,
     text_block,
 )
+from pipelines.scenarios.pictures import format_of, written
 from pipelines.scenarios.streams import Floats
 
 
@@ -139,16 +139,4 @@ def _scanned(page: Pixels, rng: np.random.Generator) -> Image.Image:
 
 def _encode(image: Image.Image, rng: np.random.Generator) -> bytes:
     is_gray, chance, quality = rng.random() < _GRAYSCALE, rng.random(), int(rng.integers(70, 93))
-    name = next(name for name, share in _FORMATS if chance < share)
-    if is_gray:
-        image = image.convert("L")
-    out = io.BytesIO()
-    if name == "PNG":
-        image.save(out, name, compress_level=1)  # the default level takes three times as long
-    elif name == "TIFF":
-        image.save(out, name, compression="tiff_adobe_deflate")
-    elif name == "WEBP":
-        image.save(out, name, quality=quality, method=0)  # the default method takes five times as long
-    else:
-        image.save(out, name, quality=quality)
-    return out.getvalue()
+    return written(image.convert("L") if is_gray else image, format_of(_FORMATS, chance), quality)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipelines.scenarios.finance.phrases import LANGUAGES, LEVELS, NAME_EMOJI, SECTOR_EMOJI, Language
+from pipelines.scenarios.slips import slipped
 from pipelines.scenarios.streams import Floats
 
 WORDS = (5, 200)
@@ -88,19 +89,3 @@ class _Writer:
 
     def _pick(self, items: Sequence[str]) -> str:
         return items[int(self.rng.random() * len(items))]
-
-
-def slipped(text: str, share: float, rng: np.random.Generator) -> str:
-    """The text with slips in a share of its words: two letters swapped, one doubled or one left out."""
-    words = text.split(" ")
-    for index in np.flatnonzero(rng.random(len(words)) < share).tolist():
-        word = words[index]
-        if len(word) < 4:
-            continue
-        at = int(rng.integers(1, len(word) - 2))
-        words[index] = (
-            word[:at] + word[at + 1] + word[at] + word[at + 2 :],
-            word[:at] + word[at] + word[at:],
-            word[:at] + word[at + 1 :],
-        )[int(rng.integers(3))]
-    return " ".join(words)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from pipelines.scenarios.pictures import format_of, written
 from pipelines.scenarios.streams import Floats
 
 Pixels = npt.NDArray[np.float32]
@@ -93,11 +93,4 @@ def _grain(height: int, width: int, rng: np.random.Generator) -> Pixels:
 
 def _encode(image: Image.Image, rng: np.random.Generator) -> bytes:
     chance, is_colour, quality = rng.random(), rng.random() < _COLOUR, int(rng.integers(75, 95))
-    name = next(name for name, share in _FORMATS if chance < share)
-    image = image.convert("RGB") if is_colour else image
-    out = io.BytesIO()
-    if name == "PNG":
-        image.save(out, name, compress_level=1)
-    else:
-        image.save(out, name, quality=quality)
-    return out.getvalue()
+    return written(image.convert("RGB") if is_colour else image, format_of(_FORMATS, chance), quality)

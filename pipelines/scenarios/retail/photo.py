@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from functools import cache
 
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from pipelines.scenarios.pictures import Camera
 from pipelines.scenarios.retail.product import kind_of
 from pipelines.scenarios.streams import Floats
 
@@ -18,23 +18,16 @@ Pixels = npt.NDArray[np.float32]
 # Colours of products from one end of the first taste to the other; red minus blue grows along the way.
 _HUES = np.array([[0.12, 0.25, 0.85], [0.15, 0.6, 0.75], [0.4, 0.65, 0.3], [0.85, 0.7, 0.15], [0.9, 0.3, 0.12]])
 _EDGE = 24.0  # contrast of a shape's edge: about four pixels from inside to outside
-_GRAYSCALE = 0.03
-_FORMATS = (("JPEG", 0.9), ("PNG", 0.96), ("WEBP", 1.0))  # cumulative shares
-_ROTATED = 0.08  # share of photos stored turned, with an EXIF tag that says so
-# EXIF orientation tag -> what undoes it, so that who follows the tag sees it upright (EXIF 2.32, 4.6.4).
-_UNDO = {
-    3: Image.Transpose.ROTATE_180,
-    6: Image.Transpose.ROTATE_90,
-    8: Image.Transpose.ROTATE_270,
-}
-_ORIENTATION = 0x0112
+_CAMERA = Camera(
+    formats=(("JPEG", 0.9), ("PNG", 0.96), ("WEBP", 1.0)), gray=0.03, turned=0.08, quality=(70, 93), png_level=-1
+)
 
 
 def draw(shown: Floats, rng: np.random.Generator) -> bytes:
     """An encoded photo, 96 to 160 pixels wide and high, of a standardized view `[4]`."""
     height, width = (int(n) for n in 8 * rng.integers(12, 21, 2))
     pixels = _scene(shown, height, width, rng)
-    return _encode(Image.fromarray(pixels), rng)
+    return _CAMERA.photo(Image.fromarray(pixels), rng)
 
 
 def _scene(shown: Floats, height: int, width: int, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
@@ -156,23 +149,3 @@ def _noise_sheet() -> Pixels:
 def _grain(height: int, width: int, rng: np.random.Generator) -> Pixels:
     top, left = rng.integers(0, 512 - 160, 2)
     return _noise_sheet()[:, top : top + height, left : left + width] * np.float32(rng.uniform(0.005, 0.03))
-
-
-def _encode(image: Image.Image, rng: np.random.Generator) -> bytes:
-    is_gray, is_turned, chance = rng.random() < _GRAYSCALE, rng.random() < _ROTATED, rng.random()
-    quality, tag = int(rng.integers(70, 93)), (3, 6, 8)[rng.integers(3)]
-    name = next(name for name, share in _FORMATS if chance < share)
-    exif = Image.Exif()
-    if is_gray:
-        image = image.convert("L")
-    if is_turned and name == "JPEG":
-        image = image.transpose(_UNDO[tag])
-        exif[_ORIENTATION] = tag
-    out = io.BytesIO()
-    if name == "PNG":
-        image.save(out, name)
-    elif name == "WEBP":
-        image.save(out, name, quality=quality, method=0)  # the default method takes five times as long
-    else:
-        image.save(out, name, quality=quality, exif=exif)
-    return out.getvalue()

@@ -8,6 +8,7 @@ import numpy as np
 
 from pipelines.scenarios.retail.phrases import EMOJI, LANGUAGES, LEVELS, Language
 from pipelines.scenarios.retail.product import kind_of
+from pipelines.scenarios.slips import slipped
 from pipelines.scenarios.streams import Floats
 
 WORDS = (5, 200)
@@ -30,7 +31,7 @@ def draw(shown: Floats, rng: np.random.Generator) -> bytes:
         if sentences and words > WORDS[1]:
             break
         sentences.append(sentence)
-    return _typed(" ".join(sentences), rng).encode()
+    return slipped(" ".join(sentences), _TYPO, rng).encode()
 
 
 def _language(chance: float) -> Language:
@@ -77,19 +78,3 @@ def _filled(frame: str, language: Language, shown: Floats, rng: np.random.Genera
         else:
             out.append(piece)
     return "".join(out)
-
-
-def _typed(text: str, rng: np.random.Generator) -> str:
-    """The text with slips: two letters swapped, one doubled or one left out."""
-    words = text.split(" ")
-    for index in np.flatnonzero(rng.random(len(words)) < _TYPO).tolist():
-        word = words[index]
-        if len(word) < 4:
-            continue
-        at = int(rng.integers(1, len(word) - 2))
-        words[index] = (
-            word[:at] + word[at + 1] + word[at] + word[at + 2 :],
-            word[:at] + word[at] + word[at:],
-            word[:at] + word[at + 1 :],
-        )[int(rng.integers(3))]
-    return " ".join(words)

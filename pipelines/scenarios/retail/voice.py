@@ -7,27 +7,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.scenarios import formants
 from pipelines.scenarios.sounds import BASE_RATE, Sound, encode, noise
 from pipelines.scenarios.streams import Floats
 
 SECONDS = (0.6, 1.3)
 
-# First three formants in Hz of the vowels i, e, a, o, u, ə (Peterson & Barney 1952, men's means, rounded).
-_VOWELS = np.array(
-    [
-        [270, 2290, 3010],
-        [530, 1840, 2480],
-        [730, 1090, 2440],
-        [570, 840, 2410],
-        [300, 870, 2240],
-        [490, 1350, 1690],
-    ]
-)
-_BANDWIDTHS = np.array([70.0, 100.0, 150.0])  # Hz, typical of modal voice
-_FRAME, _HOP = 512, 256  # 32 ms with half overlap: formants move from syllable to syllable
-_WINDOW = np.hanning(_FRAME + 1)[:-1].astype(np.float32)  # sums to 1 at half overlap
-_FREQUENCIES = np.fft.rfftfreq(_FRAME, 1 / BASE_RATE)  # [257] Hz
-_OCTAVES = np.log2(np.maximum(_FREQUENCIES, 125) / 500)  # [257] above 500 Hz, where speech has its middle
+_OCTAVES = formants.octaves_above(500)  # where speech has its middle
 
 
 class _Syllables(NamedTuple):
@@ -81,26 +67,10 @@ def _source(mood: float, haste: float, syllables: _Syllables, rng: np.random.Gen
 def _through_formants(source: Sound, mood: float, syllables: _Syllables, rng: np.random.Generator) -> Sound:
     """Each frame filtered by its syllable's vowel, and tilted: a good mood is bright, a bad one dull."""
     tract = np.exp(rng.normal(0, 0.06))  # shorter vocal tracts shift all formants up
-    vowels = tract * _VOWELS[rng.integers(len(_VOWELS), size=syllables.total)]  # [S, 3]
+    vowels = tract * formants.MEN[rng.integers(len(formants.MEN), size=syllables.total)]  # [S, 3]
     tilt_db = 3.2 * mood * _OCTAVES
-    response = (_response(vowels) * 10 ** (tilt_db / 20)).astype(np.float32)  # [S, 257]
-    padded = np.concatenate([np.zeros(_HOP, np.float32), source, np.zeros(_FRAME, np.float32)])
-    frames = np.lib.stride_tricks.sliding_window_view(padded, _FRAME)[::_HOP]  # [F, 512]
-    middles = np.minimum(np.arange(len(frames)) * _HOP, len(source) - 1)
-    spectra = np.fft.rfft(frames * _WINDOW) * response[syllables.of[middles]]
-    filtered = np.fft.irfft(spectra)  # [F, 512]
-    halves = np.zeros((len(frames) + 1, _HOP), dtype=np.float32)
-    halves[:-1] += filtered[:, :_HOP]
-    halves[1:] += filtered[:, _HOP:]
-    return halves.reshape(-1)[_HOP : _HOP + len(source)]
-
-
-def _response(formants: Floats) -> Floats:
-    """Magnitude `[S, 257]` of second-order resonators in series at formants `[S, 3]`, each 1 at 0 Hz."""
-    f, center, width = _FREQUENCIES, formants[..., None], _BANDWIDTHS[:, None]
-    gain = center**2 / np.sqrt((center**2 - f**2) ** 2 + (width * f) ** 2)  # [S, 3, 257]
-    product: Floats = gain.prod(axis=1)
-    return product
+    response = formants.response(vowels, formants.MODAL) * 10 ** (tilt_db / 20)  # [S, 257]
+    return formants.filtered(source, response, syllables.of)
 
 
 def _loudness(syllables: _Syllables) -> Sound:

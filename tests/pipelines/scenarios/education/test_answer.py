@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageOps
 
+from pipelines.scenarios import pictures
 from pipelines.scenarios.education import answer
 
 
@@ -73,7 +74,7 @@ def test_right_lines_are_right() -> None:
 def test_a_turned_sheet_is_upright_by_its_tag(tag: int) -> None:
     """What is stored turned is turned back by who follows the EXIF tag."""
     upright = Image.fromarray(np.arange(6, dtype=np.uint8).reshape(2, 3))
-    stored = upright.transpose(answer._UNDO[tag])
+    stored = upright.transpose(pictures.UNDO[tag])
     exif = stored.getexif()
     exif[0x0112] = tag
     np.testing.assert_array_equal(np.asarray(ImageOps.exif_transpose(stored)), np.asarray(upright))

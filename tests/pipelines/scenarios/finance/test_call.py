@@ -9,6 +9,7 @@ import numpy.typing as npt
 import soundfile
 
 from pipelines.scenarios.finance import call
+from pipelines.scenarios.sounds import resample
 
 
 def read(content: bytes) -> tuple[npt.NDArray[np.float64], int]:
@@ -64,7 +65,7 @@ def test_evasiveness_shows_in_the_pauses() -> None:
 def test_resampling_keeps_a_tone() -> None:
     """A 400 Hz tone at 16 kHz is the same tone at 44.1 kHz."""
     tone = np.sin(2 * np.pi * 400 * np.arange(3_200) / 16_000).astype(np.float32)
-    there = call.resample(tone, 44_100)
+    there = resample(tone, 44_100)
     expected = np.sin(2 * np.pi * 400 * np.arange(len(there)) / 44_100)
     assert len(there) == 8_820
     np.testing.assert_allclose(there, expected, atol=1e-3)

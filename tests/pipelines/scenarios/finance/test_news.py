@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from pipelines.scenarios import slips
 from pipelines.scenarios.finance import news
 from pipelines.scenarios.finance.phrases import ENGLISH, LANGUAGES, LEVELS, NAME_EMOJI, SECTOR_EMOJI, Language
 
@@ -47,7 +48,7 @@ def test_both_scales_show_in_the_words(
 def test_slips_change_words_not_their_number() -> None:
     """With every word slipped, long words differ by one letter at most, and short ones not at all."""
     text = "the bakery on the corner is closing soon"
-    slipped = news.slipped(text, 1.0, np.random.default_rng(0)).split()
+    slipped = slips.slipped(text, 1.0, np.random.default_rng(0)).split()
     pairs = list(zip(text.split(), slipped, strict=True))
     assert all(word == slip for word, slip in pairs if len(word) < 4)
     assert all(abs(len(word) - len(slip)) <= 1 and word[0] == slip[0] for word, slip in pairs)
@@ -56,7 +57,7 @@ def test_slips_change_words_not_their_number() -> None:
 
 def test_no_slips_without_a_share() -> None:
     """A share of 0 leaves a text as it is."""
-    assert news.slipped("nothing happens here", 0.0, np.random.default_rng(0)) == "nothing happens here"
+    assert slips.slipped("nothing happens here", 0.0, np.random.default_rng(0)) == "nothing happens here"
 
 
 @pytest.mark.parametrize("language", [language for language, _ in LANGUAGES.values()], ids=list(LANGUAGES))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from pipelines.scenarios import pictures
 from pipelines.scenarios.retail import photo
 
 
@@ -49,7 +50,7 @@ def test_taste_shows_in_the_hue() -> None:
 def test_a_turned_photo_is_upright_by_its_tag(tag: int) -> None:
     """What is stored turned is turned back by who follows the EXIF tag."""
     upright = Image.fromarray(np.arange(6, dtype=np.uint8).reshape(2, 3))
-    stored = upright.transpose(photo._UNDO[tag])
+    stored = upright.transpose(pictures.UNDO[tag])
     exif = stored.getexif()
     exif[0x0112] = tag
     np.testing.assert_array_equal(np.asarray(ImageOps.exif_transpose(stored)), np.asarray(upright))
