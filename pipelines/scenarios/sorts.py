@@ -130,3 +130,74 @@ def all_broken(columns: Sequence[str], binary: Sequence[str]) -> Sort:
 
 def _nothing(columns: Sequence[str]) -> dict[str, pa.Array]:
     return {column: pa.nulls(1) for column in columns}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where a record of five modalities keeps what can be damaged."""
+
+    key: str
+    image: str
+    text: str
+    sound: str
+    series: str
+    event: pa.StructType
+    """What a series consists of."""
+    table: str
+    """Name of the modality that has no column of its own."""
+    fields: Sequence[str]
+    """The table's columns."""
+    infinite: tuple[str, str]
+    """Name of a sort, and the table's number that it makes infinite."""
+    nan: tuple[str, str]
+    """The same, with NaN."""
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """The columns of all modalities."""
+        return (self.image, self.text, self.sound, *self.fields, self.series)
+
+
+def usual(of: Columns, images: Sequence[str] = tuple(_IMAGES)) -> tuple[Sort, ...]:
+    """Thirty sorts; neighbours differ much, so that also a small data set shows much.
+
+    Args:
+        of: the columns.
+        images: all of _IMAGES, in the order in which their turns come.
+    """
+    picture = iter([image(name, of.image) for name in images])
+    infinite, nan = (
+        number(name, column, of.table, value) for (name, column), value in ((of.infinite, np.inf), (of.nan, np.nan))
+    )
+    return (
+        next(picture),
+        text("latin1_text", of.text),
+        sound("truncated_wav", of.sound),
+        infinite,
+        series("nan_series", of.series, of.event),
+        key("key_null", of.key),
+        key(KEY_REPEATED, of.key),
+        next(picture),
+        text("blank_text", of.text),
+        sound("no_samples", of.sound),
+        next(picture),
+        all_absent(of.all),
+        next(picture),
+        text("cut_character", of.text),
+        sound("nan_in_sound", of.sound),
+        nan,
+        series("no_events", of.series, of.event),
+        key("key_empty", of.key),
+        next(picture),
+        text("endless_text", of.text),
+        sound("text_for_sound", of.sound),
+        next(picture),
+        series("infinite_series", of.series, of.event),
+        all_broken(of.all, (of.image, of.sound)),
+        next(picture),
+        sound("sound_of_no_bytes", of.sound),
+        sound("endless_sound", of.sound),
+        sound("au_sound", of.sound),
+        series("endless_series", of.series, of.event),
+        sound("all_nan_sound", of.sound),
+    )

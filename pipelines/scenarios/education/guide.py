@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pipelines.scenarios import guides
 from pipelines.scenarios.education.grades import CATEGORICAL, NUMERIC
 from pipelines.scenarios.layout import Partition
 
@@ -79,7 +80,7 @@ that is learned from it may grade or place a pupil.
 | `answer` | a photo of a marked sheet: JPEG, PNG, WebP; 96 to 160 pixels | skill (right lines), care (the hand) |
 | `essay` | 25 to 140 words in four scripts, with mistakes | language (vocabulary), reasoning (conjunctions) |
 | `speech` | a spoken answer: WAV, FLAC; 8 to 48 kHz; mono, stereo | fluency (tempo, pauses), confidence (voice) |
-| `{grades}` | the grades | a little of skill, language, diligence |
+| {grades} | the grades | a little of skill, language, diligence |
 | `activity` | practice of 60 days: time, duration (s), items, shares | diligence (rhythm), forgetting (repetitions) |
 
 3 to 8 % of each are absent{damaged}.
@@ -113,17 +114,10 @@ Next: `amalgam fit job.yaml`, `amalgam train job.yaml`, `amalgam evaluate job.ya
 
 def job_yaml(parts: Sequence[Partition]) -> str:
     """The job file, with comments."""
-    return _JOB.format(date=parts[-1].day, numeric=", ".join(NUMERIC), categorical=", ".join(CATEGORICAL))
+    return guides.job_yaml(_JOB, parts, NUMERIC, CATEGORICAL)
 
 
 def readme(parts: Sequence[Partition], seed: int, damaged: bool) -> str:
     """The README of a data set of these partitions (the history first)."""
-    history, *nights = parts
-    return _README.format(
-        seed=seed,
-        grades="`, `".join((*NUMERIC, *CATEGORICAL)),
-        damaged=", and 0.3 % of the records are damaged" if damaged else "; nothing is damaged",
-        history=history.rows,
-        nights="\n".join(f"    data/{n.name}/ {n.rows} pupils; four out of five come every night" for n in nights),
-        date=parts[-1].day,
-    )
+    grades = guides.listed((*NUMERIC, *CATEGORICAL))
+    return guides.readme(_README, parts, seed, damaged, "pupils", grades=grades)

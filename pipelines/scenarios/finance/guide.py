@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pipelines.scenarios import guides
 from pipelines.scenarios.finance.accounts import CATEGORICAL, NUMERIC
 from pipelines.scenarios.layout import Partition
 
@@ -69,7 +70,7 @@ that is learned from it may decide on anybody's credit.
 | `document` | a scan of a statement: JPEG, PNG, WebP, TIFF | stability (bars), collateral (seal, table) |
 | `news` | 5 to 200 words of news and posts in four scripts, with typos and emoji | stress of the sector, character |
 | `call` | a telephone call: WAV, FLAC; 8 to 48 kHz | pressure (tense voice), character (open or evasive) |
-| `{accounts}` | the accounts | pressure (debts), stability, collateral |
+| {accounts} | the accounts | pressure (debts), stability, collateral |
 | `transactions` | of 90 days: time, amount and balance (EUR), days late | pressure (balance), character (delay) |
 
 3 to 10 % of each are absent{damaged}.
@@ -99,17 +100,10 @@ Next: `amalgam train job.yaml`, `amalgam evaluate job.yaml`, `amalgam run job.ya
 
 def job_yaml(parts: Sequence[Partition]) -> str:
     """The job file, with comments."""
-    return _JOB.format(date=parts[-1].day, numeric=", ".join(NUMERIC), categorical=", ".join(CATEGORICAL))
+    return guides.job_yaml(_JOB, parts, NUMERIC, CATEGORICAL)
 
 
 def readme(parts: Sequence[Partition], seed: int, damaged: bool) -> str:
     """The README of a data set of these partitions (the history first)."""
-    history, *nights = parts
-    return _README.format(
-        seed=seed,
-        accounts="`, `".join((*NUMERIC, *CATEGORICAL)),
-        damaged=", and 0.3 % of the records are damaged" if damaged else "; nothing is damaged",
-        history=history.rows,
-        nights="\n".join(f"    data/{n.name}/ {n.rows} firms; four out of five come every night" for n in nights),
-        date=parts[-1].day,
-    )
+    accounts = guides.listed((*NUMERIC, *CATEGORICAL))
+    return guides.readme(_README, parts, seed, damaged, "firms", accounts=accounts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pipelines.scenarios import guides
 from pipelines.scenarios.layout import Partition
 from pipelines.scenarios.medical.care import COSTS, TREATMENTS
 from pipelines.scenarios.medical.labs import CATEGORICAL, NUMERIC, RESULTS, ROUTINE
@@ -114,27 +115,21 @@ Next: `amalgam fit job.yaml`, `amalgam train job.yaml`, `amalgam evaluate job.ya
 
 def job_yaml(parts: Sequence[Partition]) -> str:
     """The job file, with comments."""
-    return _JOB.format(date=parts[-1].day, numeric=", ".join(NUMERIC), categorical=", ".join(CATEGORICAL))
+    return guides.job_yaml(_JOB, parts, NUMERIC, CATEGORICAL)
 
 
 def readme(parts: Sequence[Partition], seed: int, damaged: bool) -> str:
     """The README of a data set of these partitions (the history first)."""
-    history, *nights = parts
-    return _README.format(
-        seed=seed,
-        labs=_listed((*ROUTINE, *CATEGORICAL)),
-        damaged=", and 0.3 % of the records are damaged" if damaged else "; nothing is damaged",
-        history=history.rows,
-        nights="\n".join(
-            f"    data/{n.name}/ {n.rows} patients; four out of five are there every night" for n in nights
-        ),
-        tests=_listed(TESTS),
-        treatments=_listed(TREATMENTS),
+    return guides.readme(
+        _README,
+        parts,
+        seed,
+        damaged,
+        "patients",
+        "are there",
+        labs=guides.listed((*ROUTINE, *CATEGORICAL)),
+        tests=guides.listed(TESTS),
+        treatments=guides.listed(TREATMENTS),
         costs=f"{COSTS.min()} to {COSTS.max()}",
-        results=_listed(RESULTS),
-        date=parts[-1].day,
+        results=guides.listed(RESULTS),
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)

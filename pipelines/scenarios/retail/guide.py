@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pipelines.scenarios import guides
 from pipelines.scenarios.layout import Partition
 from pipelines.scenarios.retail.profile import CATEGORICAL, NUMERIC
 
@@ -61,7 +62,7 @@ Customers of a shop. Each shows five things, and hides what they come from.
 | `photo` | a product photo: JPEG, PNG, WebP; 96 to 160 pixels | tastes (hue, pattern), a little wealth, the product |
 | `review` | 5 to 200 words in four scripts, with typos and emoji | mood, loyalty, the tastes again, the product |
 | `call` | a voice note: WAV, FLAC; 8 to 48 kHz; mono, stereo | mood (brightness of the voice), haste (tempo, breath) |
-| `{profile}` | the profile | wealth, loyalty |
+| {profile} | the profile | wealth, loyalty |
 | `visits` | visits of the last 60 days: time, duration (s), pages, amount (EUR) | loyalty (rhythm), intent (amounts) |
 
 3 to 10 % of each are absent{damaged}.
@@ -91,17 +92,10 @@ Next: `amalgam fit job.yaml`, `amalgam train job.yaml`, `amalgam evaluate job.ya
 
 def job_yaml(parts: Sequence[Partition]) -> str:
     """The job file, with comments."""
-    return _JOB.format(date=parts[-1].day, numeric=", ".join(NUMERIC), categorical=", ".join(CATEGORICAL))
+    return guides.job_yaml(_JOB, parts, NUMERIC, CATEGORICAL)
 
 
 def readme(parts: Sequence[Partition], seed: int, damaged: bool) -> str:
     """The README of a data set of these partitions (the history first)."""
-    history, *nights = parts
-    return _README.format(
-        seed=seed,
-        profile="`, `".join((*NUMERIC, *CATEGORICAL)),
-        damaged=", and 0.3 % of the records are damaged" if damaged else "; nothing is damaged",
-        history=history.rows,
-        nights="\n".join(f"    data/{n.name}/ {n.rows} customers; four out of five come every night" for n in nights),
-        date=parts[-1].day,
-    )
+    profile = guides.listed((*NUMERIC, *CATEGORICAL))
+    return guides.readme(_README, parts, seed, damaged, "customers", profile=profile)
