@@ -70,7 +70,7 @@ def test_default_probability_agrees_with_brute_force() -> None:
 
 def test_expected_profits_are_right() -> None:
     """Where all modalities are there, what the best policy expects to earn is what it earns, within its error."""
-    people = best.firms(20_000, seed=1).people
+    people = best.OUTLOOK.drawn(20_000, seed=1).people
     everything = {m: people.views[m] for m in WORLD.modalities}
     known = WORLD.posterior(everything, WORLD.modalities, 20_000)
     expected = np.stack([outcomes.PROFIT[limit].expected(known) for limit in outcomes.LIMITS], axis=1)
@@ -81,6 +81,6 @@ def test_expected_profits_are_right() -> None:
 
 def test_every_decision_is_the_best_one_for_some() -> None:
     """No decision on the limit is best everywhere, and none never: each is for at least one firm in ten."""
-    latents = best.firms(8_000).people.latents
+    latents = best.OUTLOOK.drawn(8_000).people.latents
     shares = np.bincount(outcomes.profits(latents).argmax(axis=1), minlength=4) / 8_000
     assert shares.min() > 0.1

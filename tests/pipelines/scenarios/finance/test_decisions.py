@@ -41,7 +41,7 @@ def test_what_is_absent_does_not_count() -> None:
 
 def test_logged_propensities_are_right() -> None:
     """The mean of 1[decision = x] / propensity is the share of rows where x is allowed, for every decision."""
-    columns = finance.labels(now := finance.situation(0, partitions(1, 3_000, 1)[0], np.arange(3_000)))
+    columns = finance.labels(now := finance.STAGE.situation(0, partitions(1, 3_000, 1)[0], np.arange(3_000)))
     action, weight = np.array(columns["limit_action"].to_pylist()), 1 / columns["propensity"].to_numpy()
     for index, name in enumerate(LIMITS):
         counted = weight * (action == name)
@@ -51,7 +51,7 @@ def test_logged_propensities_are_right() -> None:
 
 def test_only_allowed_decisions_are_logged() -> None:
     """No row logs what was not allowed in it."""
-    now = finance.situation(1, partitions(1, 1_000, 1)[0], np.arange(1_000))
+    now = finance.STAGE.situation(1, partitions(1, 1_000, 1)[0], np.arange(1_000))
     taken = [LIMITS.index(name) for name in finance.labels(now)["limit_action"].to_pylist()]
     assert now.allowed[np.arange(1_000), taken].all()
     assert not now.allowed.all()

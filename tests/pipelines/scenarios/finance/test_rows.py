@@ -74,7 +74,7 @@ def test_transactions_lie_before_the_event() -> None:
 
 def test_labels_follow_their_probabilities() -> None:
     """Defaults happen as often as the true probabilities say, and use and profit scatter around what is expected."""
-    now = finance.situation(0, partitions(1, 2_000, 1)[0], np.arange(2_000))
+    now = finance.STAGE.situation(0, partitions(1, 2_000, 1)[0], np.arange(2_000))
     labels, truths = finance.labels(now), finance.truths(now)
     chance = truths["default_probability"].to_numpy()
     defaulted = np.array(labels["defaulted"].to_pylist())

@@ -9,8 +9,8 @@ import pytest
 
 from pipelines.scenarios import truth
 from pipelines.scenarios.quadratic import sigmoid
+from pipelines.scenarios.retail.best import OUTLOOK
 from pipelines.scenarios.retail.best import best as best_of
-from pipelines.scenarios.retail.best import customers
 from pipelines.scenarios.retail.outcomes import CHURN_LOGIT
 from pipelines.scenarios.retail.world import WORLD
 
@@ -63,10 +63,10 @@ def test_churn_probability_agrees_with_brute_force() -> None:
 
 def test_bayes_probabilities_are_calibrated() -> None:
     """Among rows with a predicted probability around p, a share p churned."""
-    drawn = customers(20_000, seed=1)
+    drawn = OUTLOOK.drawn(20_000, seed=1)
     known = WORLD.posterior(drawn.people.views, WORLD.modalities, 20_000)
     chance = truth.probability(CHURN_LOGIT, known, np.random.default_rng(0))
     for low in (0.1, 0.4, 0.7):
         near = (chance > low) & (chance < low + 0.1)
         error = 4 * 0.5 / np.sqrt(near.sum())
-        assert drawn.churned[near].mean() == pytest.approx(chance[near].mean(), abs=error)
+        assert drawn.happened[near].mean() == pytest.approx(chance[near].mean(), abs=error)

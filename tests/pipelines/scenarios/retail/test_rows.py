@@ -84,7 +84,7 @@ def test_visits_lie_before_the_event() -> None:
 
 def test_labels_follow_their_probabilities() -> None:
     """Churn happens as often as the true probabilities say, and spend scatters around what is expected."""
-    now = retail.situation(0, partitions(1, 2_000, 1)[0], np.arange(2_000))
+    now = retail.STAGE.situation(0, partitions(1, 2_000, 1)[0], np.arange(2_000))
     labels, truths = retail.labels(now), retail.truths(now)
     chance = truths["churn_probability"].to_numpy()
     residual = labels["spend_next_30d"].to_numpy() - truths["spend_expected"].to_numpy()
