@@ -72,10 +72,6 @@ def scatter(rows: Float32, valid: Bool) -> Float32:
     return out
 
 
-SPARSE = 4  # a matrix with fewer entries than 1 in 4 between the ends of its columns is taken column by column
-FEW_COLUMNS = 16  # so is one that has few: einsum's inner loop runs over them
-
-
 def rowwise(function: Callable[[Float32], Float32], x: Float32, out_dim: int) -> Float32:
     """`function(x)`, computed in zero-padded blocks of exactly BLOCK_ROWS rows.
 
@@ -101,27 +97,37 @@ def rowwise(function: Callable[[Float32], Float32], x: Float32, out_dim: int) ->
     return out
 
 
-def product(x: Float32, matrix: Float32) -> Float32:
+SPARSE = 4  # a matrix with fewer entries than 1 in 4 between the ends of its columns is taken column by column
+FEW_COLUMNS = 16  # so is one that has few: einsum's inner loop runs over them
+
+
+class RowProduct:
     """`x @ matrix`, row i from row i of `x` alone, bit by bit, wherever it stands.
 
     Not by BLAS: the kernels that OpenBLAS has for CPUs with AVX2 (Haswell, Zen) add the products of some rows of a
     block in another order than those of others. einsum's loops treat all rows alike. Of 1,764 numbers to 256 a row took
     43 µs of one core instead of 8; a column that is mostly zeros costs its other entries only.
-
-    Args:
-        x: `[n, k]` float32.
-        matrix: `[k, d]` float32.
     """
-    spans = [_span(column) for column in matrix.T]
-    if sum(stop - start for start, stop in spans) * SPARSE < matrix.size or matrix.shape[1] <= FEW_COLUMNS:
-        columns = [np.ascontiguousarray(matrix[a:b, i]) for i, (a, b) in enumerate(spans)]
-        return rowwise(lambda block: _by_columns(block, columns, spans), x, matrix.shape[1])
-    return rowwise(lambda block: np.einsum("ij,jk->ik", block, matrix), x, matrix.shape[1])
 
+    def __init__(self, matrix: Float32) -> None:
+        """Look at a matrix `[k, d]` float32 once."""
+        self._matrix = matrix
+        self._spans = [_span(column) for column in matrix.T]
+        filled = sum(stop - start for start, stop in self._spans)
+        self._by_columns = filled * SPARSE < matrix.size or matrix.shape[1] <= FEW_COLUMNS
+        pieces = enumerate(self._spans) if self._by_columns else ()
+        self._columns = [np.ascontiguousarray(matrix[a:b, i]) for i, (a, b) in pieces]
 
-def _by_columns(block: Float32, columns: list[Float32], spans: list[tuple[int, int]]) -> Float32:
-    parts = [np.einsum("ij,j->i", block[:, a:b], column) for column, (a, b) in zip(columns, spans, strict=True)]
-    return np.stack(parts, axis=1)
+    def __call__(self, x: Float32) -> Float32:
+        """`[n, k]` float32 to `[n, d]`."""
+        return rowwise(self._block, x, self._matrix.shape[1])
+
+    def _block(self, block: Float32) -> Float32:
+        if not self._by_columns:
+            whole: Float32 = np.einsum("ij,jk->ik", block, self._matrix)
+            return whole
+        columns = zip(self._columns, self._spans, strict=True)
+        return np.stack([np.einsum("ij,j->i", block[:, a:b], column) for column, (a, b) in columns], axis=1)
 
 
 def _span(column: Float32) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from models.arrow import Float32, list_parts, product
+from models.arrow import Float32, RowProduct, list_parts
 from models.sound import CHUNK_FRAMES, filled_up, frame_starts, frames_at, hann, mel_filters
 
 WINDOW_SECONDS, HOP_SECONDS = 0.032, 0.016  # 512 and 256 samples at 16 kHz: bands of 31 Hz tell voices' pitches apart
@@ -23,7 +23,7 @@ class Spectrogram:
         self.n_mels = n_mels
         self.n_fft = 1 << (self.window - 1).bit_length()
         self.hann = hann(self.window)
-        self.filters = mel_filters(rate, self.n_fft, n_mels)  # [bins, n_mels]
+        self.bands_of = RowProduct(mel_filters(rate, self.n_fft, n_mels))  # [bins] to [n_mels]
 
     def __call__(self, sounds: pa.Array, most_frames: int) -> pa.Array:
         """list<fixed_size_list<uint8>[n_mels]> of n sounds (list<float32>): one list of bands per frame.
@@ -44,7 +44,7 @@ class Spectrogram:
         transformed = np.fft.rfft(framed * self.hann, self.n_fft, axis=1)
         power = np.square(transformed.real) + np.square(transformed.imag)  # [f, bins]
         power = (power / self.hann.sum() ** 2).astype(np.float32)
-        mel = product(power, self.filters)
+        mel = self.bands_of(power)
         levels = (np.log(mel + np.float32(FLOOR)) - np.log(np.float32(FLOOR))) * np.float32(LEVELS)
         bands: npt.NDArray[np.uint8] = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
         return bands

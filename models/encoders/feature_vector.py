@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from models.arrow import Float32, Int64, product
+from models.arrow import Float32, Int64, RowProduct
 from models.encoders.base import EncoderSpec
 from models.hashing import GOLDEN, hash_strings, mix, salt, signs
 
@@ -47,7 +47,7 @@ class FeatureVectorEncoder:
         roles = ["value", "absent", *(f"step {step}" for step in STEPS)]
         keys = pa.array([f"{name}\0{role}" for name in columns for role in roles])
         directions = signs(hash_strings(keys), self.dim)  # [fields·roles, dim]
-        return product(features, directions)
+        return RowProduct(directions)(features)
 
     def _categories(self, name: str, column: pa.Array) -> Float32:
         # One direction per distinct category of the batch, and one more, at the end, for an absent value.

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field, field_validator
 
-from models.arrow import Float32, Int64, product, to_numpy
+from models.arrow import Float32, Int64, RowProduct, to_numpy
 from models.encoders.base import EncoderSpec, projection
 from models.segments import Float64
 
@@ -47,9 +47,10 @@ class ImageHistogramsEncoder:
         self.palettes = palettes()
         self.cell = np.repeat(np.arange(GRID), size // GRID)[:, None] * GRID + np.repeat(np.arange(GRID), size // GRID)
         self.window = np.outer(np.hanning(size), np.hanning(size)).astype(np.float32)
-        self.sectors = spectrum_sectors(size)  # [s·(s/2 + 1), RINGS·SECTORS]
+        self.sectors = RowProduct(spectrum_sectors(size))  # [s·(s/2 + 1)] to [RINGS·SECTORS]
         # Keeps a coordinate's variance while the number of coordinates changes.
-        self.matrix = projection(NATURAL_DIM, dim, SEED) * np.float32(np.sqrt(max(NATURAL_DIM / dim, 1.0)))
+        matrix = projection(NATURAL_DIM, dim, SEED) * np.float32(np.sqrt(max(NATURAL_DIM / dim, 1.0)))
+        self.projected = RowProduct(matrix)
 
     def __call__(self, values: pa.Array) -> Float32:
         """float32 `[n, dim]` of n pictures of size·size pixels."""
@@ -58,7 +59,7 @@ class ImageHistogramsEncoder:
         out = np.empty((len(pixels), self.dim), dtype=np.float32)
         for start in range(0, len(pixels), step):
             features = self.describe(pixels[start : start + step])
-            out[start : start + step] = product(features, self.matrix)
+            out[start : start + step] = self.projected(features)
         return out
 
     def describe(self, pixels: UInt8) -> Float32:
@@ -116,7 +117,7 @@ class ImageHistogramsEncoder:
         centred = (grey - means[:, None, None]) * self.window
         spectrum = np.fft.rfft2(centred).reshape(len(grey), -1)
         power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-        summed = product(power, self.sectors)
+        summed = self.sectors(power)
         return (np.log(summed.astype(np.float64) / self.size**2 + 1e-6) + 6) / 2
 
     def _histogram(self, low: Int64, at_low: npt.NDArray[Any], at_next: npt.NDArray[Any], bins: int) -> Float64:

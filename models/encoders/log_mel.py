@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from models.arrow import Bool, Float32, Int64, list_parts, product
+from models.arrow import Bool, Float32, Int64, RowProduct, list_parts
 from models.encoders.base import EncoderSpec
 from models.segments import (
     Float64,
@@ -58,7 +58,7 @@ class LogMelEncoder:
         self.window, self.hop = round(WINDOW_SECONDS * rate), round(HOP_SECONDS * rate)
         self.n_fft = 1 << (self.window - 1).bit_length()
         self.hann = hann(self.window)
-        self.filters = mel_filters(rate, self.n_fft, n_mels)  # [bins, n_mels]
+        self.bands_of = RowProduct(mel_filters(rate, self.n_fft, n_mels))  # [bins] to [n_mels]
         self.pitch = PitchTracker(rate)
 
     @property
@@ -89,15 +89,14 @@ class LogMelEncoder:
             transformed = np.fft.rfft(framed, self.n_fft, axis=1)
             power: Float32 = np.square(transformed.real) + np.square(transformed.imag)  # [f, bins]
             power *= np.float32(1 / self.hann.sum() ** 2)
-            bands = product(power, self.filters)
+            bands = self.bands_of(power)
             mel[:, part] = np.log(bands.T.astype(np.float64) + FLOOR)
             shape[:, part] = self._shape(power)
         return mel, Spectrum(*shape)
 
     def _shape(self, power: Float32) -> Float64:
         """`[4, f]`: log energy, centroid in octaves, spread in octaves, flatness in log units."""
-        octave = self._octaves  # [bins, 2]
-        sums = product(power, octave).astype(np.float64)
+        sums = self._octaves(power).astype(np.float64)  # [f, 3]
         energy = sums[:, 0] + FLOOR
         centroid = sums[:, 1] / energy
         spread = np.sqrt(np.maximum(sums[:, 2] / energy - centroid**2, 0))
@@ -105,10 +104,11 @@ class LogMelEncoder:
         return np.stack([np.log(energy), centroid, spread, flatness - np.log(energy / power.shape[1])])
 
     @cached_property
-    def _octaves(self) -> Float32:
+    def _octaves(self) -> RowProduct:
+        """`[bins]` to energy, and its first two moments in octaves."""
         frequency = np.fft.rfftfreq(self.n_fft, 1 / self.rate)
         octave = np.log2(np.maximum(frequency, LOWEST_MEL_HZ) / 1000.0)
-        return np.stack([np.ones_like(octave), octave, octave**2], axis=1).astype(np.float32)
+        return RowProduct(np.stack([np.ones_like(octave), octave, octave**2], axis=1).astype(np.float32))
 
 
 class LogMelSpec(EncoderSpec):

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from models.arrow import Float32, Int64, list_parts, product
+from models.arrow import Float32, Int64, RowProduct, list_parts
 from models.encoders.base import EncoderSpec
 from models.hashing import hash_strings, signs
 from models.segments import (
@@ -58,7 +58,7 @@ class SeriesSummaryEncoder:
         directions = signs(hash_strings(keys), width) / np.float32(np.sqrt(len(keys)))
         features = np.stack([column for table in found.values() for column in table.values()], axis=1)
         bounded = np.clip(features, -LIMIT, LIMIT).astype(np.float32)
-        return product(bounded, directions)
+        return RowProduct(directions)(bounded)
 
 
 class SeriesSummarySpec(EncoderSpec):
