@@ -21,10 +21,10 @@ from models.learn.fitting import Fitted
 from models.learn.split import Parts
 from models.learn.teams import Finished
 from pipelines.execute import Work
-from pipelines.history import VALIDATION, parts
+from pipelines.history import VALIDATION, parts, sources_of
 from pipelines.job import Job
 from pipelines.policies import Clock, Places, now, require_trained, settle, told, verdict_on
-from pipelines.recipes import embedding_sources, fusion_folder, policies, policy_places, problems_at
+from pipelines.recipes import fusion_folder, policies, policy_places, problems_at
 from pipelines.run import versions
 from pipelines.worth import account
 
@@ -146,7 +146,7 @@ def _train(job: Job, work: Work, name: str, clock: Clock) -> Deciding:
         held_out = log.read(spec, log.parts.held_out)
         judgement = judge(policy.spec, policy.module, held_out)
     card = _card(job, work, policy, judgement, {**rows, "held_out": len(held_out)})
-    sources = embedding_sources(job, work.recipe.modalities)
+    sources = sources_of(work)
     settle(places, policy, verdict_on(head, judgement), sources=sources, card=card, clock=clock)
     shutil.rmtree(checkpoints, ignore_errors=True)
     which: Which = "candidate" if places.waiting() else "published"
@@ -177,7 +177,7 @@ def _card(
             "rows": rows,
             "split": {**training.split.model_dump(), "validation": VALIDATION},
         },
-        "embeddings": embedding_sources(job, work.recipe.modalities),
+        "embeddings": sources_of(work),
         "learner": policy.spec.steps.settings(),
         "history": [check._asdict() for check in policy.history],
         "off_policy": judgement.as_json(),
@@ -215,7 +215,7 @@ def judge_policies(job: Job, work: Work) -> list[Deciding]:
 
 def _judged(job: Job, work: Work, name: str, places: Places) -> Deciding:
     found: list[Judged] = []
-    sources = embedding_sources(job, work.recipe.modalities)
+    sources = sources_of(work)
     with problems_at(f"heads.{name}"):
         if (standing := places.standing()) is not None and standing.sources == sources:
             found.append(_held_out(job, work, name, "published", places.published))

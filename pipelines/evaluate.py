@@ -13,10 +13,9 @@ from models.heads.base import LabelHead, LabelHeadSpec
 from models.learn.fitting import Fitted
 from pipelines import tables
 from pipelines.decisions import Deciding, judge_policies, require_policies_trained
-from pipelines.history import embed_history, plan_embedding, read_split
+from pipelines.history import embed_history, plan_embedding, read_split, sources_of
 from pipelines.job import Job
 from pipelines.recipes import fusion_folder, fusion_op, head_folder, label_heads, require_label_heads
-from transforms.modalities.base import ModalitySpec
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def evaluate(job: Job, beam_args: Sequence[str] = ()) -> Evaluation:
         ConfigError: `train` has not run for this job.
     """
     training = job.need_training("evaluate")
-    fitted = load_fitted(job, plan_embedding(job).recipe.modalities)  # what is missing is said before any work
+    fitted = load_fitted(job, sources_of(plan_embedding(job)))  # what is missing is said before any work
     require_policies_trained(job)
     work, _ = embed_history(job, beam_args)
     comparison, rows = Comparison([], []), 0
@@ -64,9 +63,9 @@ def evaluate(job: Job, beam_args: Sequence[str] = ()) -> Evaluation:
     return Evaluation(comparison, judge_policies(job, work), rows, training.split.by, cards)
 
 
-def load_fitted(job: Job, modalities: Mapping[str, ModalitySpec]) -> Fitted:
-    """The fusion and label heads that `train` saved, checked to belong together and to these modalities."""
-    fuse = fusion_op(job, modalities)
+def load_fitted(job: Job, sources: Mapping[str, str]) -> Fitted:
+    """The fusion and label heads that `train` saved, checked to belong together and to what makes embeddings now."""
+    fuse = fusion_op(job, sources)
     require_label_heads(job, fuse)
     fusion = load(str(fuse.artifact))
     heads = {name: load(head_folder(job, name)) for name in label_heads(job)}

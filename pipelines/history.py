@@ -37,6 +37,11 @@ def embed_history(job: Job, beam_args: Sequence[str]) -> tuple[Work, Outcome]:
     return work, execute(work, beam_args, details=details_of(work), accept=_anything)
 
 
+def sources_of(work: Work) -> dict[str, str]:
+    """Modality -> fingerprint of what makes the embeddings of this work."""
+    return recipes.embedding_sources(work.recipe.modalities, work.recipe.encoders)
+
+
 def read_split(job: Job, work: Work) -> Split:
     """The embedded history as training, validation and held-out rows, apart by group."""
     training = job.need_training("train")

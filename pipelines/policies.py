@@ -165,12 +165,13 @@ def told(name: str, places: Places) -> str:
 
 def recorded(name: str, places: Places) -> dict[str, Any]:
     """What a run's manifest says of the policy that decided."""
-    standing = load_config(places.published)
+    standing, card = load_config(places.published), load_card(places.published)
     return {
         "kind": standing.spec.kind,
         "actions": list(cast(DecisionHeadSpec, standing.spec).actions),
         "fingerprint": standing.fingerprint,
         "told": told(name, places),
+        **{noted: card[noted] for noted in ("off_policy", "history") if noted in card},
     }
 
 

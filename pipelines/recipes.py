@@ -229,8 +229,9 @@ def nightly_recipe(job: Job, schema: pa.Schema, interval: Interval) -> Recipe:
     missing = nightly_problems(job.heads, schema)
     modalities = with_statistics(job, resolved_modalities(job, schema, "the input", job.output.keep, missing))
     found = encoders(job, modalities)
-    fuse = fusion_op(job, modalities)
-    score = score_op(job, fuse, modalities, interval)
+    sources = embedding_sources(modalities, found)
+    fuse = fusion_op(job, sources)
+    score = score_op(job, fuse, sources, interval)
     return Recipe(
         schema=schema,
         key=job.input.key,
@@ -270,10 +271,9 @@ def encoders(job: Job, modalities: Mapping[str, ModalitySpec]) -> dict[str, Enco
     return found
 
 
-def embedding_sources(job: Job, modalities: Mapping[str, ModalitySpec]) -> dict[str, str]:
-    """Modality -> fingerprint of what makes its embeddings: cleaning with its statistics, and the encoder."""
-    found = encoders(job, modalities)
-    return {name: digest([spec.fingerprint(), found[name].fingerprint()]) for name, spec in modalities.items()}
+def embedding_sources(modalities: Mapping[str, ModalitySpec], encoders: Mapping[str, EncoderSpec]) -> dict[str, str]:
+    """Modality -> fingerprint of what makes its embeddings: cleaning with its statistics, and the trained encoder."""
+    return {name: digest([spec.fingerprint(), encoders[name].fingerprint()]) for name, spec in modalities.items()}
 
 
 @contextmanager
@@ -285,12 +285,12 @@ def problems_at(path: str) -> Iterator[None]:
         raise ConfigError([Problem(p.path or path, p.message) for p in error.problems]) from error
 
 
-def fusion_op(job: Job, modalities: Mapping[str, ModalitySpec]) -> FuseSpec:
+def fusion_op(job: Job, sources: Mapping[str, str]) -> FuseSpec:
     """The trained fusion, or the seeded one where nothing was trained and no head needs it to be.
 
     Args:
         job: the job.
-        modalities: with their fitted statistics.
+        sources: modality -> fingerprint of what makes its embeddings.
 
     Raises:
         ConfigError: heads are configured but `train` has not run, or with other statistics, encoders or settings.
@@ -301,17 +301,17 @@ def fusion_op(job: Job, modalities: Mapping[str, ModalitySpec]) -> FuseSpec:
     with problems_at("fusion"):
         fuse = FuseSpec(artifact=str(folder))
         require_same_settings("fusion", fuse.fusion_spec(), job.fusion)
-        fuse.require_encoders(embedding_sources(job, modalities))
+        fuse.require_encoders(sources)
     return fuse
 
 
-def score_op(job: Job, fuse: FuseSpec, modalities: Mapping[str, ModalitySpec], interval: Interval) -> ScoreSpec | None:
+def score_op(job: Job, fuse: FuseSpec, sources: Mapping[str, str], interval: Interval) -> ScoreSpec | None:
     """The trained heads, or None where the job has none.
 
     Args:
         job: the job.
         fuse: the fusion that label heads read.
-        modalities: with their fitted statistics; decision heads read their embeddings.
+        sources: modality -> fingerprint of what makes its embeddings, which decision heads read.
         interval: what decision heads draw for.
 
     Raises:
@@ -319,7 +319,6 @@ def score_op(job: Job, fuse: FuseSpec, modalities: Mapping[str, ModalitySpec], i
     """
     if not job.heads:
         return None
-    sources = embedding_sources(job, modalities)
     labels = {name: partial(_require_label_head, job, name, fuse) for name in label_heads(job)}
     deciding = {
         name: partial(require_policy, f"heads.{name}", head, policy_places(job, name), sources)

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
+from models.artifacts import load_card
 from models.errors import DataRefused, NoInput
 from pipelines import recipes
 from pipelines.execute import Outcome, Work, execute, plan_work
 from pipelines.job import Job
-from pipelines.learned import learned
 from pipelines.policies import recorded
 from pipelines.recipes import Interval
 from transforms.ledger import Ledger
@@ -112,9 +112,15 @@ def details_of(work: Work) -> Mapping[str, Any]:
         "fingerprints": recipes.fingerprints(work.recipe),
         "heads": {name: head.kind for name, head in job.heads.items()},
         "policies": {name: recorded(name, recipes.policy_places(job, name)) for name in deciding},
-        "learned": learned(job) if work.recipe.score is not None else {},
+        "labels": _noted(job) if work.recipe.score is not None else {},
         "modalities": {name: m.spec.kind for name, m in job.modalities.items()},
     }
+
+
+def _noted(job: Job) -> dict[str, Any]:
+    """What training noted of the fusion and the heads with labels: metrics, and how the loss fell."""
+    card = load_card(recipes.fusion_folder(job))
+    return {noted: card[noted] for noted in ("metrics", "history") if noted in card}
 
 
 def versions() -> dict[str, str]:

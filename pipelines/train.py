@@ -18,10 +18,10 @@ from pipelines.encoders import Result, train_encoders
 from pipelines.encoders import text as encoders_text
 from pipelines.evaluate import comparison_text
 from pipelines.execute import Work
-from pipelines.history import VALIDATION, embed_history, read_split
+from pipelines.history import VALIDATION, embed_history, read_split, sources_of
 from pipelines.job import Job
 from pipelines.policies import Clock, now
-from pipelines.recipes import embedding_sources, fusion_folder, head_folder, label_heads
+from pipelines.recipes import fusion_folder, head_folder, label_heads
 from pipelines.run import versions
 
 
@@ -124,7 +124,7 @@ def save_labels(job: Job, work: Work, labels: Labelled) -> None:
         "history": [epoch._asdict() for epoch in fitted.history],
         "versions": versions(),
     }
-    sources = embedding_sources(job, work.recipe.modalities)
+    sources = sources_of(work)
     judged: dict[str, Any] = labels.comparison.as_json()
     metrics = {**card, "metrics": judged}
     fusion = save(fusion_folder(job), fitted.fusion_spec, fitted.fusion, sources=sources, card=metrics)

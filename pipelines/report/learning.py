@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 Json: TypeAlias = Mapping[str, Any]
 
 ALL = "all"  # the pattern that stands for every row
-OTHERS = ("baseline", "late")  # predictors that are no modality
 
 
 def learning_page(evaluation: Evaluation) -> str:

@@ -22,7 +22,7 @@ MOST_HISTOGRAMS = 12  # four rows of three; further heads and classes are named 
 def page(manifest: Manifest, sample: Sample) -> Markup:
     """The whole document."""
     counts, details = manifest.ledger.total(), manifest.details
-    names, learned = bars.modality_names(counts, sample.has), details.get("learned") or {}
+    names = bars.modality_names(counts, sample.has)
     sections = [
         card(12, "Where the rows went", "Rows read = rows published + rows quarantined.", flow(counts)),
         card(6, "Modalities", "Of the published rows.", bars.presence(names, counts)),
@@ -48,7 +48,7 @@ def page(manifest: Manifest, sample: Sample) -> Markup:
             long=True,
         ),
         _quarantine(counts),
-        *learning.sections(learned.get("labels") or {}, learned.get("policies") or {}),
+        *learning.sections(details.get("labels") or {}, _deciding(details)),
         card(12, "Behind the numbers", None, background(manifest), long=True),
     ]
     grid = element("div", *(section for section in sections if section), class_="grid")
@@ -56,6 +56,12 @@ def page(manifest: Manifest, sample: Sample) -> Markup:
         f"{manifest.run.job} · {manifest.run.date}",
         join([_header(manifest, counts), _key_figures(counts, details), grid, _footer(manifest)]),
     )
+
+
+def _deciding(details: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
+    """Head -> the policy that decided, as far as its card was recorded."""
+    recorded = {name: of for name, of in (details.get("policies") or {}).items() if "off_policy" in of}
+    return {name: [{"which": "published", "history": [], **of}] for name, of in recorded.items()}
 
 
 def _header(manifest: Manifest, counts: UnitCounts) -> Markup:

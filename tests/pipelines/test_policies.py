@@ -21,6 +21,7 @@ from pipelines.job import Job
 from pipelines.policies import Places, Verdict, settle, told, verdict_on
 from pipelines.recipes import (
     embedding_sources,
+    encoders,
     fusion_folder,
     nightly_recipe,
     policies,
@@ -46,7 +47,8 @@ def job_of(folder: Path, *overrides: str, **changes: Any) -> Job:
 
 def sources_of(job: Job) -> dict[str, str]:
     """Modality -> fingerprint of what makes its embeddings."""
-    return embedding_sources(job, with_statistics(job, resolved_modalities(job, SCHEMA, "the input")))
+    modalities = with_statistics(job, resolved_modalities(job, SCHEMA, "the input"))
+    return embedding_sources(modalities, encoders(job, modalities))
 
 
 def trained(job: Job, verdict: Verdict, day: int = 1, *, seed: int = 0) -> Places:

@@ -21,6 +21,7 @@ from pipelines.recipes import (
     Interval,
     embedding_recipe,
     embedding_sources,
+    encoders,
     fusion_folder,
     head_folder,
     nightly_recipe,
@@ -172,7 +173,8 @@ def test_statistics_of_other_fields_are_not_enough(tmp_path: Path) -> None:
 
 def train_fusion(job: Job) -> str:
     """Save the job's fusion as if it had been trained; gives its fingerprint."""
-    sources = embedding_sources(job, with_statistics(job, resolved_modalities(job, SCHEMA, "the input")))
+    modalities = with_statistics(job, resolved_modalities(job, SCHEMA, "the input"))
+    sources = embedding_sources(modalities, encoders(job, modalities))
     return save(fusion_folder(job), job.fusion, job.fusion.build(), sources=sources, card={})
 
 
