@@ -20,11 +20,8 @@ import argparse
 import json
 import subprocess
 import sys
-import sysconfig
 import time
-import venv
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from statistics import mean
 from typing import Any, NamedTuple
@@ -32,8 +29,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks import environment
+
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
 
 ADDED = ("d3rlpy==2.8.1", "gymnasium==1.0.0")
 SHARED = ("numpy", "torch")
@@ -73,9 +73,9 @@ def main() -> None:
     """Run it in the environment that has the peer, which is made first where needed."""
     arguments = parser().parse_args()
     if arguments.inside:
-        print(json.dumps(compare(arguments.updates, arguments.seeds, arguments.episodes), indent=2))  # noqa: T201
+        sys.stdout.write(json.dumps(compare(arguments.updates, arguments.seeds, arguments.episodes), indent=2) + "\n")
         return
-    interpreter = environment(arguments.folder)
+    interpreter = environment.python(arguments.folder, ADDED, SHARED)
     own = [f"--{name}={getattr(arguments, name)}" for name in ("updates", "seeds", "episodes")]
     subprocess.run([interpreter, __file__, "--inside", *own], check=True)
 
@@ -89,20 +89,6 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--folder", type=Path, default=ROOT / "build" / "acrobot")
     made.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     return made
-
-
-def environment(folder: Path) -> Path:
-    """The interpreter of a venv that sees this one's packages and adds the peer's."""
-    interpreter, finished = folder / "bin" / "python", folder / "finished"  # written last
-    wanted = "\n".join([*ADDED, *(f"{name}=={metadata.version(name)}" for name in SHARED)])
-    if not finished.exists() or finished.read_text(encoding="utf-8") != wanted:
-        venv.create(folder, clear=True)
-        site = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
-        (site / "shared.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
-        pip = [sys.executable, "-m", "pip", "--python", str(interpreter), "install", "--quiet"]
-        subprocess.run([*pip, "--disable-pip-version-check", *wanted.splitlines()], check=True)
-        finished.write_text(wanted, encoding="utf-8")
-    return interpreter
 
 
 def compare(updates: int, seeds: int, episodes: int) -> dict[str, Any]:
@@ -123,7 +109,7 @@ def compare(updates: int, seeds: int, episodes: int) -> dict[str, Any]:
         for name, way in ways.items():  # in turn, so that a busy machine disturbs all alike
             act, times = way(log, updates, seed)
             found[name].append({"return": played(act), **times})
-            print(f"seed {seed}, {name}: {found[name][-1]}", file=sys.stderr, flush=True)  # noqa: T201
+            sys.stderr.write(f"seed {seed}, {name}: {found[name][-1]}\n")
     means = {name: {key: mean(one[key] for one in runs) for key in runs[0]} for name, runs in found.items()}
     return {"log": mean(log_returns), "mean": means, "seeds": found}
 
