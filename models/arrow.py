@@ -136,6 +136,12 @@ def _span(column: Float32) -> tuple[int, int]:
     return (int(filled[0]), int(filled[-1]) + 1) if len(filled) else (0, 0)
 
 
+def combined(column: pa.ChunkedArray) -> pa.Array:
+    """The column in one piece."""
+    array = column.combine_chunks()
+    return array if isinstance(array, pa.Array) else pa.concat_arrays(array.chunks)
+
+
 def set_column(batch: pa.RecordBatch, name: str, values: pa.Array) -> pa.RecordBatch:
     """The batch with column `name` added at the end, or replaced where it stands."""
     index = batch.schema.get_field_index(name)

@@ -11,13 +11,14 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from models.arrow import Bool, Float32, from_numpy, valid_mask
+from models.arrow import Bool, Float32, combined, from_numpy, valid_mask
+from models.columns import column_of
 from models.encoders._learned import LearnedEncoderSpec
 from models.encoders.base import EncoderSpec
 from models.learn.encoder_learner import EncoderRows
 from models.learn.split import Parts, group_positions
 from transforms.modalities.base import Cleaner, ModalitySpec
-from transforms.read import RowGroupUnreadable, read_unit
+from transforms.read import each_readable
 from transforms.recipe import Limits
 from transforms.units import Unit
 
@@ -46,11 +47,15 @@ class Part:
 
     def groups(self, batch: pa.RecordBatch) -> Bool:
         """`[n]` bool: the rows that belong to encoders, whether they are read or not."""
-        return self.parts.encoders(_column(batch, self.group).cast(pa.string()))
+        return self.parts.encoders(column_of(batch, self.group).cast(pa.string()))
 
     def positions(self, batch: pa.RecordBatch) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
         """`[n]` in [0, 1), by the key."""
-        return group_positions(_column(batch, self.key), f"encoder rows {self.parts.seed}")
+        return group_positions(column_of(batch, self.key), f"encoder rows {self.parts.seed}")
+
+    def own_positions(self, batch: pa.RecordBatch) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+        """`[k]` of the rows that belong to encoders."""
+        return self.positions(batch)[self.groups(batch)]
 
 
 def least_positions(part: Part, units: Sequence[Unit], schema: pa.Schema, most: int, limits: Limits) -> float:
@@ -58,8 +63,9 @@ def least_positions(part: Part, units: Sequence[Unit], schema: pa.Schema, most: 
     columns = pa.schema([field for field in schema if field.name in (part.key, part.group)])
     least = np.zeros(0)
     for unit in units:
-        for batch in _readable(unit, columns, _ROWS, limits.batch_bytes):
-            least = np.concatenate([least, part.positions(batch)[part.groups(batch)]])
+        size = limits.batch_bytes
+        for positions in each_readable(unit, columns, part.own_positions, batch_rows=_ROWS, batch_bytes=size):
+            least = np.concatenate([least, positions])
             if len(least) > 2 * most + _ROWS:
                 least = np.partition(least, most)[: most + 1]
     return float(np.partition(least, most)[most]) if len(least) > most else 1.0
@@ -102,22 +108,17 @@ class PrepareUnits(beam.DoFn):  # type: ignore[misc]  # Beam ships no types
         """Write one unit's file, unless an earlier run has."""
         path = self._folder / f"{unit.id}.arrow"
         if not path.exists():
-            batches = (
-                self._prepared(batch)
-                for batch in _readable(unit, self._schema, self._batch_rows(), self._limits.batch_bytes)
-            )
+            rows, size = self._limits.rows_at_once(self._modalities), self._limits.batch_bytes
+            batches = each_readable(unit, self._schema, self._prepared, batch_rows=rows, batch_bytes=size)
             _write(path, [batch for batch in batches if batch is not None])
         yield read_file(path).num_rows
-
-    def _batch_rows(self) -> int:
-        return self._limits.rows_at_once(self._modalities)
 
     def _prepared(self, batch: pa.RecordBatch) -> pa.RecordBatch | None:
         chosen = batch.filter(pa.array(self._part.rows(batch)))
         if not chosen.num_rows:
             return None
-        columns = {GROUP: _column(chosen, self._part.group).cast(pa.string())}
-        columns |= {f"label {name}": _column(chosen, name) for name in self._labels}
+        columns = {GROUP: column_of(chosen, self._part.group).cast(pa.string())}
+        columns |= {f"label {name}": column_of(chosen, name) for name in self._labels}
         for name, spec in self._modalities.items():
             cleaned = self._cleaners[name](spec.gather(chosen)).values
             columns[f"value {name}"] = _where_valid(self._compact[name], cleaned)
@@ -132,26 +133,15 @@ def read_rows(folder: Path, units: Sequence[Unit]) -> EncoderRows | None:
     table = pa.concat_tables(tables)
 
     def named(start: str) -> dict[str, pa.Array]:
-        return {n.removeprefix(start): _combined(table.column(n)) for n in table.column_names if n.startswith(start)}
+        return {n.removeprefix(start): combined(table.column(n)) for n in table.column_names if n.startswith(start)}
 
-    return EncoderRows(named("value "), named("label "), _combined(table.column(GROUP)))
+    return EncoderRows(named("value "), named("label "), combined(table.column(GROUP)))
 
 
 def read_file(path: Path) -> pa.Table:
     """One unit's rows, mapped."""
     with pa.memory_map(str(path)) as file:
         return pa.ipc.open_file(file).read_all()
-
-
-def _readable(unit: Unit, schema: pa.Schema, rows: int, size: int) -> Iterator[pa.RecordBatch]:
-    """The unit's batches without row groups that cannot be read: those teach nothing."""
-    lost: set[int] = set()
-    while True:
-        try:
-            yield from list(read_unit(unit, schema, batch_rows=rows, batch_bytes=size, without=lost))
-            return
-        except RowGroupUnreadable as error:
-            lost.add(error.row_group)
 
 
 def _compact(encoder: EncoderSpec) -> Compact:
@@ -182,12 +172,3 @@ def _write(path: Path, batches: Sequence[pa.RecordBatch]) -> None:
         for batch in batches:
             writer.write_batch(batch)
     fresh.replace(path)
-
-
-def _column(batch: pa.RecordBatch, name: str) -> pa.Array:
-    return batch.column(batch.schema.get_field_index(name))
-
-
-def _combined(column: pa.ChunkedArray) -> pa.Array:
-    combined = column.combine_chunks()
-    return combined if isinstance(combined, pa.Array) else pa.concat_arrays(combined.chunks)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,8 @@ from transforms.footers import NoFooter, digest, fetch_footer
 from transforms.locations import open_file
 from transforms.steady_file import SteadyFile
 from transforms.units import Rows, Unit
+
+T = TypeVar("T")
 
 _BUFFER = 1 << 20  # bytes that are read ahead in every column
 # Where cells may be much larger than their row group's average, few rows are decoded at once: what a step holds is
@@ -33,6 +36,22 @@ class RowGroupUnreadable(Exception):
         super().__init__(f"row group {row_group}: {reason}")
         self.row_group = row_group
         self.reason = reason
+
+
+def each_readable(
+    unit: Unit, schema: pa.Schema, make: Callable[[pa.RecordBatch], T], *, batch_rows: int, batch_bytes: int
+) -> list[T]:
+    """What `make` gives of every batch of a unit, without row groups that cannot be read: those teach nothing.
+
+    The run that publishes them counts them. For the arguments and other errors see `read_unit`.
+    """
+    lost: set[int] = set()
+    while True:
+        try:
+            batches = read_unit(unit, schema, batch_rows=batch_rows, batch_bytes=batch_bytes, without=lost)
+            return [make(batch) for batch in batches]
+        except RowGroupUnreadable as error:
+            lost.add(error.row_group)
 
 
 def read_unit(

@@ -9,10 +9,11 @@ import apache_beam as beam
 import pyarrow as pa
 
 from models.accumulators import ACCUMULATORS, Accumulator
+from models.columns import column_of
 from models.learn.split import held_out_mask
 from models.statistics import Statistics
 from transforms.modalities.base import ModalitySpec
-from transforms.read import RowGroupUnreadable, read_unit
+from transforms.read import each_readable
 from transforms.recipe import Limits
 from transforms.units import Unit
 
@@ -89,17 +90,9 @@ class ObserveUnits(beam.DoFn):  # type: ignore[misc]  # Beam ships no types
 
     def process(self, unit: Unit) -> Iterator[Observed]:
         """Observe one unit; an unreadable row group teaches nothing, and is counted by the run that publishes it."""
-        lost: set[int] = set()
-        while True:
-            try:
-                yield from list(self._observe(unit, lost))
-                return
-            except RowGroupUnreadable as error:
-                lost.add(error.row_group)
+        size = self._limits.batch_bytes
+        yield from each_readable(unit, self._schema, self._observed, batch_rows=_ROWS, batch_bytes=size)
 
-    def _observe(self, unit: Unit, lost: set[int]) -> Iterator[Observed]:
-        limits = self._limits
-        for batch in read_unit(unit, self._schema, batch_rows=_ROWS, batch_bytes=limits.batch_bytes, without=lost):
-            groups = batch.column(batch.schema.get_field_index(self._group))
-            training = ~held_out_mask(groups, self._held_out, self._seed)
-            yield observe(self._modalities, batch.filter(pa.array(training)))
+    def _observed(self, batch: pa.RecordBatch) -> Observed:
+        training = ~held_out_mask(column_of(batch, self._group), self._held_out, self._seed)
+        return observe(self._modalities, batch.filter(pa.array(training)))

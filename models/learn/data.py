@@ -14,7 +14,7 @@ import pyarrow.dataset as ds
 import torch
 from torch import Tensor
 
-from models.arrow import Bool, Float32, Int64, list_parts, to_numpy, valid_mask
+from models.arrow import Bool, Float32, Int64, combined, list_parts, to_numpy, valid_mask
 from models.errors import ConfigError, CorruptArtifact, SchemaRefused
 from models.learn.split import Parts
 from models.schema import emb_column, has_column
@@ -178,12 +178,6 @@ def require_columns(schema: pa.Schema, names: Iterable[str]) -> None:
         raise SchemaRefused(
             f"the training history must have the columns {', '.join(missing)}; got {', '.join(schema.names)}"
         )
-
-
-def combined(column: pa.ChunkedArray) -> pa.Array:
-    """The column in one piece."""
-    array = column.combine_chunks()
-    return array if isinstance(array, pa.Array) else pa.concat_arrays(array.chunks)
 
 
 def embedding_of(batch: pa.RecordBatch, modality: str, width: int) -> tuple[Bool, Float32]:

@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from models.arrow import Bool, Float32, Int64
+from models.arrow import Bool, Float32, Int64, combined
 from models.errors import ConfigError
 from models.heads._decision_spec import DecisionHeadSpec
 from models.heads._policy import Float64
-from models.learn.data import Source, combined, embedding_of, open_source, record_batches, require_columns
+from models.learn.data import Source, embedding_of, open_source, record_batches, require_columns
 from models.learn.episodes import Order, order_of
 from models.schema import emb_column, has_column
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from models.encoders._learned import LearnedEncoderSpec
 from models.encoders._networks import BLOCK_ROWS, EncoderNetwork
 from models.errors import ConfigError
 from models.learn.encoder_learner import EncoderLearnerSpec, Pass
-from models.learn.losses import cosine_rate
+from models.learn.losses import cosine_rate, decayed
 from models.sequences import Sequences, rounded_up
 
 SORTED_BATCHES = 16  # batches whose rows are sorted by length together, so that they hold little padding
@@ -74,7 +74,7 @@ def optimize(
         ConfigError: the loss is not finite.
     """
     generator = torch.Generator().manual_seed(spec.seed)
-    optimizer = optimizer_of(module.parameters(), spec)
+    optimizer = torch.optim.AdamW(decayed(module.parameters(), spec.weight_decay), lr=spec.learning_rate)
     per_pass = len(batches(torch.Generator().manual_seed(spec.seed)))
     passes = min(spec.epochs, -(-spec.steps // per_pass))
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -113,16 +113,6 @@ def _step(
     optimizer.step()
     schedule.step()
     return loss.item()
-
-
-def optimizer_of(parameters: Iterable[nn.Parameter], spec: EncoderLearnerSpec) -> torch.optim.Optimizer:
-    """AdamW that decays matrices and kernels only: biases and scales have no reason to be near 0."""
-    trainable = [p for p in parameters if p.requires_grad]
-    groups = [
-        {"params": [p for p in trainable if p.ndim >= 2], "weight_decay": spec.weight_decay},
-        {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW([g for g in groups if g["params"]], lr=spec.learning_rate)
 
 
 def shuffled(count: int, rows: int, generator: torch.Generator, lengths: Int64 | None = None) -> list[Int64]:

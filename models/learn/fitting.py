@@ -15,7 +15,7 @@ from models.errors import ConfigError
 from models.fusion.base import Fusion, FusionSpec, seeded
 from models.heads.base import LabelHead, LabelHeadSpec
 from models.learn.data import Examples
-from models.learn.losses import cosine_rate, modality_dropout
+from models.learn.losses import cosine_rate, decayed, modality_dropout
 from models.learn.network import JointNetwork, Rows, fuse, with_targets
 from models.learn.supervised import SupervisedSpec
 
@@ -165,14 +165,10 @@ def with_learned(
 
 
 def _optimizer(network: JointNetwork, spec: SupervisedSpec) -> torch.optim.Optimizer:
-    """AdamW that decays matrices only: biases and fusion weights have no reason to be near 0."""
+    """AdamW at each part's own rate."""
     groups = [
-        {
-            "params": [p for p in module.parameters() if p.requires_grad and (p.ndim >= 2) is decayed],
-            "weight_decay": spec.weight_decay if decayed else 0.0,
-            "lr": spec.learning_rate * rate,
-        }
+        {**group, "lr": spec.learning_rate * rate}
         for module, rate in network.rates()
-        for decayed in (True, False)
+        for group in decayed(module.parameters(), spec.weight_decay)
     ]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=spec.learning_rate)
+    return torch.optim.AdamW(groups, lr=spec.learning_rate)

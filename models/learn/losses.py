@@ -1,12 +1,13 @@
-"""Pure functions of training: the calibration temperature, modality dropout, the learning rate's course."""
+"""Pure functions of training: calibration temperature, modality dropout, what decays, the learning rate's course."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 # Bounds on the temperature: beyond them a classifier is either constant or certain, and calibration has failed.
 COLDEST, HOTTEST = 0.05, 20.0
@@ -58,6 +59,16 @@ def thinned(mask: Tensor, probability: float, chosen: Tensor, lots: Tensor) -> T
     """`modality_dropout` by lots in [0, 1) that are given: `chosen` `[B, 1]` of the rows, `lots` `[B, M]` of slots."""
     kept_for_sure = torch.zeros_like(mask).scatter_(1, lots.masked_fill(~mask, -1).argmax(1, keepdim=True), True)
     return mask & ((chosen >= probability) | (lots > 0.5) | kept_for_sure)
+
+
+def decayed(parameters: Iterable[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
+    """AdamW's groups of what is trained: matrices and kernels decay; biases and scales have no reason to be near 0."""
+    trained = [p for p in parameters if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
 
 
 def cosine_rate(step: int, steps: int, warmup: float) -> float:

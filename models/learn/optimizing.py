@@ -16,7 +16,7 @@ from models.fusion.base import seeded
 from models.learn.checkpoints import Checkpoints, load_optimizer, optimizer_tensors, under
 from models.learn.deciding import Check, Team
 from models.learn.judging import Judged
-from models.learn.losses import cosine_rate
+from models.learn.losses import cosine_rate, decayed
 from models.learn.steps import StepSpec
 from models.spec import digest
 
@@ -69,7 +69,8 @@ class Stage:
         self.objective, self.pool, self.course = objective, torch.from_numpy(pool), course
         self.checkpoints, self.team, self.judge = checkpoints, team, judge
         self.parameters = [p for p in objective.parameters() if p.requires_grad]
-        self.optimizer = _optimizer(self.parameters, course.spec)
+        groups = decayed(self.parameters, course.spec.weight_decay)
+        self.optimizer = torch.optim.AdamW(groups, lr=course.spec.learning_rate, fused=True)
         self.generator = torch.Generator()
         self.step, self.worse, self.losses = 0, 0, Losses()
         self.history: list[Check] = []
@@ -181,12 +182,3 @@ class Losses:
         mean = float(self._sum) / self._count
         self._sum, self._count = torch.zeros(()), 0
         return mean
-
-
-def _optimizer(parameters: list[nn.Parameter], spec: StepSpec) -> torch.optim.Optimizer:
-    """AdamW that decays matrices only."""
-    groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": spec.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=spec.learning_rate, fused=True)
